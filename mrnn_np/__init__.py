@@ -1,0 +1,38 @@
+"""m-RNN image captioning from scratch in NumPy and Numba.
+
+The names below are loaded when they are first used (PEP 562), so that importing the
+package costs nothing and `mrnn-np --help` answers at once.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+# public name -> the module that defines it
+_HOME = {
+    "load_cnn": "mrnn_np.cnn",
+    "load_dataset": "mrnn_np.data",
+    "tokenize": "mrnn_np.data",
+    "Vocabulary": "mrnn_np.data",
+    "load_model": "mrnn_np.models",
+    "MRNN": "mrnn_np.models",
+    "MRNNConfig": "mrnn_np.models",
+    "Caption": "mrnn_np.decoding",
+    "Trainer": "mrnn_np.training",
+    "InputError": "mrnn_np.errors",
+}
+_MODULES = ("metrics", "gradcheck")
+
+__all__ = sorted([*_HOME, *_MODULES, "__version__"])
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"mrnn_np.{name}")
+    raise AttributeError(f"module 'mrnn_np' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,84 @@
+"""The command line: `mrnn-np COMMAND ...`, one file a command.
+
+Every command module has three things: ``EXAMPLE`` (a line that can be pasted),
+``add_arguments(parser)`` and ``run(args) -> int`` (the exit status). Only the module
+of the command that was asked for is imported, so `mrnn-np --help` answers at once.
+
+Results go to stdout, messages to stderr. Exit status: 0 done, 1 failed, 2 wrong use.
+Knows: the list of commands and how an error is shown. Does not know: what they do.
+"""
+
+import argparse
+import importlib
+import sys
+
+COMMANDS = {
+    "demo": "caption two photographs, then train a small m-RNN and report on it",
+    "weights": "list, fetch and convert pretrained CNN weights",
+    "features": "compute the CNN features of a data set's images",
+    "classify": "name the ImageNet classes of images (checks a CNN's weights)",
+    "train": "train an m-RNN on a data set and its features",
+    "caption": "describe images in a sentence",
+    "evaluate": "perplexity and BLEU of a trained model on a data set",
+    "gradcheck": "compare every hand-written gradient with a numerical one",
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the top level, with a line for every command."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{summary}" for name, summary in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog="mrnn-np",
+        description="Captions for images with the m-RNN, from scratch in NumPy.",
+        epilog="commands:\n" + "\n".join(lines) + "\n\n"
+        "mrnn-np COMMAND --help says more and gives an example.\n"
+        "example: mrnn-np caption photo.jpg",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--debug", action="store_true", help="show the traceback of an error"
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    chosen = build_parser().parse_args(argv)
+    module = importlib.import_module(f"mrnn_np.cli.{chosen.command}")
+    parser = argparse.ArgumentParser(
+        prog=f"mrnn-np {chosen.command}",
+        description=COMMANDS[chosen.command].capitalize() + ".",
+        epilog=f"example: {module.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    parser.add_argument(
+        "--debug", action="store_true", help="show the traceback of an error"
+    )
+    args = parser.parse_args(chosen.arguments)
+    try:
+        return module.run(args)
+    except KeyboardInterrupt:
+        print("mrnn-np: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        sys.stderr.close()
+        return 1
+    except Exception as error:
+        if chosen.debug or args.debug:
+            raise
+        print(f"mrnn-np: error: {describe(error)}", file=sys.stderr)
+        return 1
+
+
+def describe(error: Exception) -> str:
+    """Turn an exception into the one line that a user reads."""
+    from mrnn_np.errors import InputError
+
+    text = " ".join(str(error).split())
+    if isinstance(error, InputError):
+        return text
+    return f"{type(error).__name__}: {text} (run again with --debug for the traceback)"

