@@ -1,0 +1,243 @@
+"""Pictures from files, folders and zip archives, always as upright RGB.
+
+Photographs come in more forms than three bytes a pixel: grey, palette, printer's
+CMYK, transparent, 16 bits deep, or lying on their side with a note how to turn them.
+`load_image` makes them all alike, and turns whatever is wrong with a file into one
+line that names it.
+
+Knows: files and pixels. Does not know: data sets, CNNs, or any network's input size.
+"""
+
+import io
+import os
+import warnings
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from mrnn_np.errors import InputError
+
+# Only these are tried: Pillow would hand a PostScript file to an outside program.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "MPO", "WEBP")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".webp")
+LARGEST_PIXELS = 64_000_000  # 192 MB as RGB, above any camera of a data set
+LARGEST_BYTES = 256 << 20  # of a compressed file in a zip
+ORIENTATION_TAG = 0x0112
+# Value of the EXIF tag -> what makes the picture upright.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def load_image(
+    source: str | Path | bytes | BinaryIO, name: str | None = None
+) -> Image.Image:
+    """Read a picture of any usual kind as upright RGB.
+
+    Parameters
+    ----------
+    source : a path, the bytes of an image file, or an open binary stream.
+    name : what to call it in an error, by default its path.
+
+    Returns an image of mode ``"RGB"``, turned upright by its EXIF note, transparent
+    parts laid on white, 16-bit grey scaled to 8 bits, the first frame of several.
+
+    Raises
+    ------
+    InputError : missing, empty, cut short, broken, not an image, or so large that
+        it can only be meant to fill the memory. The error names the file.
+    """
+    if isinstance(source, bytes):
+        source, name = io.BytesIO(source), name or "image"
+    name = name or str(getattr(source, "name", source))
+    if isinstance(source, (str, Path)) and not Path(source).is_file():
+        folder = Path(source).is_dir()
+        reason = "is a folder, not an image" if folder else "no such file"
+        raise InputError(f"{source}: {reason}")
+    try:
+        # Pillow warns about odd EXIF data and large sizes; both are dealt with here.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(source, formats=FORMATS) as image:
+                check_size(image, name)
+                image.load()
+                return turn_upright(to_rgb(image), orientation(image))
+    except InputError:
+        raise
+    except Image.UnidentifiedImageError:
+        raise InputError(f"{name}: not an image, or of an unknown kind") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{name}: too many pixels to be a photograph") from None
+    # Decoders meet broken bytes with a dozen kinds of exceptions (SyntaxError,
+    # struct.error, IndexError ...): all of them mean a broken file.
+    except Exception as error:
+        raise InputError(f"{name}: broken image: {error}") from error
+
+
+def check_size(image: Image.Image, name: str) -> None:
+    """Refuse a picture before its pixels are unpacked."""
+    width, height = image.size
+    if width * height > LARGEST_PIXELS:
+        raise InputError(
+            f"{name}: {width} x {height} pixels, more than {LARGEST_PIXELS} in all"
+        )
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return the picture in mode RGB, transparent parts on white."""
+    if image.mode.startswith("I"):  # 16-bit grey; Pillow would clip it at 255
+        grey = np.asarray(image).astype(np.float64)
+        grey *= 255 / max(65535.0, grey.max())
+        image = Image.fromarray(np.rint(grey.clip(0)).astype(np.uint8))
+    # La and RGBa are alpha modes too: colours multiplied by their alpha already.
+    if "transparency" in image.info or image.mode[-1] in "Aa":
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")  # CMYK too: Pillow knows the inverted ones of Adobe
+
+
+def orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 (upright) where the note is missing or broken."""
+    try:
+        return image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:  # a picture with a broken note is still a picture
+        return 1
+
+
+def turn_upright(image: Image.Image, value: int) -> Image.Image:
+    """Turn a picture as its EXIF orientation asks for."""
+    return image.transpose(UPRIGHT[value]) if value in UPRIGHT else image
+
+
+class ImageFolder:
+    """The images of one folder, by file name.
+
+    Parameters
+    ----------
+    path : the folder. Subfolders are not looked into.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise InputError(f"{path}: no such folder of images")
+
+    def names(self) -> list[str]:
+        """Return the file names in alphabetical order."""
+        entries = os.scandir(self.path)
+        return sorted(entry.name for entry in entries if is_image_name(entry.name))
+
+    def __contains__(self, name: str) -> bool:
+        # A name with a folder in it (or "..") would lead out of this one.
+        return Path(name).name == name and (self.path / name).is_file()
+
+    def open(self, name: str) -> Image.Image:
+        """Return the picture in RGB; InputError when it is missing or broken."""
+        if name not in self:
+            raise InputError(f"{self.path}: holds no image {name!r}")
+        return load_image(self.path / name)
+
+
+class ImageZip:
+    """The images of a zip archive, by file name, in whatever subfolder they lie.
+
+    The archive is opened when it is first used and once in each process, so the
+    object can be sent to worker processes.
+
+    Parameters
+    ----------
+    path : the archive.
+
+    Raises
+    ------
+    InputError : missing, not a zip, or two images in it have the same file name.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._archive = self._members = None
+        self._open_archive()
+
+    def __getstate__(self) -> dict:
+        return {"path": self.path, "_archive": None, "_members": None}
+
+    def _open_archive(self) -> None:
+        if self._archive is not None:
+            return
+        if not self.path.is_file():
+            raise InputError(f"{self.path}: no such zip archive")
+        try:
+            archive = zipfile.ZipFile(self.path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise InputError(f"{self.path}: not a readable zip: {error}") from error
+        members = {}
+        for item in archive.infolist():
+            inner = PurePosixPath(item.filename)
+            if item.is_dir() or "__MACOSX" in inner.parts:
+                continue
+            if not is_image_name(inner.name):
+                continue
+            if inner.name in members:
+                raise InputError(f"{self.path}: holds two images {inner.name!r}")
+            members[inner.name] = item
+        self._archive, self._members = archive, members
+
+    def names(self) -> list[str]:
+        """Return the file names, without folders, in alphabetical order."""
+        self._open_archive()
+        return sorted(self._members)
+
+    def __contains__(self, name: str) -> bool:
+        self._open_archive()
+        return name in self._members
+
+    def open(self, name: str) -> Image.Image:
+        """Return the picture in RGB; InputError when it is missing or broken."""
+        if name not in self:
+            raise InputError(f"{self.path}: holds no image {name!r}")
+        label = f"{self.path}: {name}"
+        if self._members[name].file_size > LARGEST_BYTES:
+            raise InputError(f"{label}: more than {LARGEST_BYTES >> 20} MB unpacked")
+        try:
+            content = self._archive.read(self._members[name])
+        except Exception as error:  # wrong checksum, encrypted, unknown method ...
+            raise InputError(f"{label}: cannot be unpacked: {error}") from error
+        return load_image(content, label)
+
+
+class NoImages:
+    """Stands where a data set came without its pictures: captions alone still serve.
+
+    Parameters
+    ----------
+    reason : the line that `open` raises as InputError.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def names(self) -> list[str]:
+        """Return no name at all."""
+        return []
+
+    def __contains__(self, name: str) -> bool:
+        return False
+
+    def open(self, name: str) -> Image.Image:
+        """Raise InputError with the reason."""
+        raise InputError(self.reason)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of that name is to be taken as an image (not a hidden one)."""
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
