@@ -21,7 +21,7 @@ from PIL import Image
 from mrnn_np.errors import InputError
 
 # Only these are tried: Pillow would hand a PostScript file to an outside program.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "MPO", "WEBP")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".webp")
 LARGEST_PIXELS = 64_000_000  # 192 MB as RGB, above any camera of a data set
 LARGEST_BYTES = 256 << 20  # of a compressed file in a zip
