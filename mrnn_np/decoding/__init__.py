@@ -1,0 +1,11 @@
+"""From a model that rates the next word to whole sentences.
+
+Works on anything with `start(features)` and `step(tokens, state)`, where the state is
+a dict of arrays with one row a sentence. Knows nothing of layers or images.
+"""
+
+from mrnn_np.decoding.beam import beam_search
+from mrnn_np.decoding.caption import Caption
+from mrnn_np.decoding.greedy import greedy_search, sample
+
+__all__ = ["Caption", "beam_search", "greedy_search", "sample"]

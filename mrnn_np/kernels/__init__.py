@@ -1,0 +1,7 @@
+"""Every function compiled by Numba, grouped by what calls what.
+
+Each kernel has a plain twin (same arguments, a few lines of NumPy or a loop) that says
+what it computes; a test holds them equal. Kernels know arrays and nothing else.
+`cache=True` keeps the machine code on disk, but does not see edits in another file:
+kernels that call each other stay together.
+"""

@@ -1,0 +1,49 @@
+"""The layers of the captioner: one file a layer, forward and backward side by side.
+
+Every layer is a pair of pure functions:
+
+    x_forward(inputs..., parameters...) -> (out, cache)
+    x_backward(dout, cache)             -> gradients, in the order of the arguments
+
+The cache is a tuple of what the backward pass needs. There is no hidden state, nothing
+is drawn at random unless a Generator is passed in, and float64 works as float32 does
+(gradient checks use it). Rows are tokens: P rows for a packed batch.
+"""
+
+from mrnn_np.layers.affine import affine_backward, affine_forward
+from mrnn_np.layers.dropout import dropout_backward, dropout_forward
+from mrnn_np.layers.embedding import embedding_backward, embedding_forward
+from mrnn_np.layers.l2 import l2_backward, l2_forward
+from mrnn_np.layers.multimodal import multimodal_backward, multimodal_forward
+from mrnn_np.layers.recurrent import (
+    recurrent_backward,
+    recurrent_forward,
+    recurrent_step,
+)
+from mrnn_np.layers.softmax import (
+    log_softmax,
+    softmax_loss_backward,
+    softmax_loss_forward,
+)
+from mrnn_np.layers.stanh import stanh_backward, stanh_forward
+
+__all__ = [
+    "affine_backward",
+    "affine_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "embedding_backward",
+    "embedding_forward",
+    "l2_backward",
+    "l2_forward",
+    "log_softmax",
+    "multimodal_backward",
+    "multimodal_forward",
+    "recurrent_backward",
+    "recurrent_forward",
+    "recurrent_step",
+    "softmax_loss_backward",
+    "softmax_loss_forward",
+    "stanh_backward",
+    "stanh_forward",
+]

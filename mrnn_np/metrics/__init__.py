@@ -1,0 +1,12 @@
+"""Scores of generated sentences, each equal to the reference implementation.
+
+`score` is the one to call; every metric is a module with
+
+    compute_score(references, hypotheses) -> (corpus scores, scores of each image)
+
+Knows: lists of words. Does not know: models, data sets, or how text is tokenised.
+"""
+
+from mrnn_np.metrics.score import perplexity, score
+
+__all__ = ["perplexity", "score"]

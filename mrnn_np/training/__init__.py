@@ -1,0 +1,20 @@
+"""Training: optimisers, schedules, and the loop that uses them.
+
+Works on any `Captioner`; knows nothing of its layers.
+"""
+
+from mrnn_np.training.config import TrainingConfig, load_config
+from mrnn_np.training.optimisers import OPTIMISERS, clip_by_global_norm
+from mrnn_np.training.schedules import SCHEDULES, learning_rate_factor
+from mrnn_np.training.trainer import Trainer, TrainingDiverged
+
+__all__ = [
+    "OPTIMISERS",
+    "SCHEDULES",
+    "Trainer",
+    "TrainingConfig",
+    "TrainingDiverged",
+    "clip_by_global_norm",
+    "learning_rate_factor",
+    "load_config",
+]

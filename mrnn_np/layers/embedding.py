@@ -1,0 +1,53 @@
+"""The embedding layer: a table with one learned row for every word.
+
+Knows: rows of a table. Does not know: which word a row belongs to.
+"""
+
+import numpy as np
+
+from mrnn_np.kernels.scatter import scatter_add_rows
+
+Cache = tuple[np.ndarray, np.ndarray]
+
+
+def embedding_forward(
+    tokens: np.ndarray, table: np.ndarray
+) -> tuple[np.ndarray, Cache]:
+    """Look up the row of every word: the product of a one-hot vector and the table.
+
+        out_p = table[tokens_p]
+
+    Parameters
+    ----------
+    tokens : (P,) integer, each in [0, V).
+    table : (V, E) floating.
+
+    Returns
+    -------
+    out : (P, E), and the cache for `embedding_backward`.
+
+    Raises
+    ------
+    IndexError : a token that is not in the table (NumPy raises it here, so that the
+        backward kernel, which checks nothing, never sees one).
+    """
+    return table.take(tokens, axis=0), (tokens, table)
+
+
+def embedding_backward(dout: np.ndarray, cache: Cache) -> np.ndarray:
+    """Return the gradient of the table: the rows of equal words add up.
+
+        dtable_v = sum over the p with tokens_p = v of dout_p
+
+    Parameters
+    ----------
+    dout : (P, E).
+
+    Returns
+    -------
+    dtable : (V, E), zero for the words that do not occur.
+    """
+    tokens, table = cache
+    dtable = np.zeros_like(table)
+    scatter_add_rows(dtable, tokens, dout)
+    return dtable

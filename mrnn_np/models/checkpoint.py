@@ -1,0 +1,122 @@
+"""Models to and from files.
+
+A checkpoint is one `.npz` (mrnn_np/storage.py) whose header holds everything that
+gives the arrays a meaning: the class of the model, its config, the vocabulary, the
+tokenizer and the CNN its features came from. A training run adds its own state to the
+same file; a released model leaves it out and stores float16.
+
+Knows: the layout of a checkpoint. Does not know: what training state means.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from mrnn_np.data.vocabulary import Vocabulary
+from mrnn_np.errors import InputError
+from mrnn_np.models.base import Captioner
+from mrnn_np.models.mrnn import MRNN
+from mrnn_np.storage import load_arrays, save_arrays, weights_folder
+
+MODELS = {"mrnn": MRNN}  # --model NAME -> class
+LARGEST_HALF = np.finfo(np.float16).max
+
+
+def save_model(
+    model: Captioner,
+    path: str | Path,
+    half: bool = False,
+    training: tuple[dict, dict[str, np.ndarray]] | None = None,
+) -> None:
+    """Write a model to one file, atomically.
+
+    Parameters
+    ----------
+    half : store float16: half the size, for a release.
+    training : (what JSON can hold, arrays) of a training run, to resume it.
+    """
+    names = {cls: name for name, cls in MODELS.items()}
+    header = {
+        "model": names[type(model)],
+        "config": dataclasses.asdict(model.config),
+        "vocabulary": model.vocabulary.to_dict(),
+        "tokenizer": model.tokenizer,
+        "extractor": model.extractor,
+    }
+    dtype = np.float16 if half else model.dtype
+    arrays = {f"params/{name}": value for name, value in model.params.items()}
+    if half:
+        for name, value in arrays.items():
+            if np.abs(value).max() > LARGEST_HALF:
+                raise InputError(f"{path}: {name} does not fit into float16")
+    arrays = {name: value.astype(dtype) for name, value in arrays.items()}
+    arrays["feature_mean"] = model.feature_mean
+    arrays["feature_scale"] = model.feature_scale
+    if training is not None:
+        header["training"], state = training
+        arrays.update({f"training/{name}": value for name, value in state.items()})
+    save_arrays(path, "checkpoint", header, arrays)
+
+
+def read_checkpoint(path: str | Path, dtype=np.float32) -> tuple[Captioner, dict, dict]:
+    """Return the model of a file, with its training header and arrays (or empty).
+
+    Raises
+    ------
+    InputError : see `load_arrays`; or a model, config or shape that is not known.
+    """
+    header, arrays = load_arrays(path, "checkpoint")
+    name = header.get("model")
+    if name not in MODELS:
+        raise InputError(f"{path}: model {name!r} is not one of {', '.join(MODELS)}")
+    cls = MODELS[name]
+    try:
+        config = cls.config_class(**header["config"])
+    except TypeError as error:
+        raise InputError(f"{path}: config not understood: {error}") from error
+    model = cls(
+        config,
+        Vocabulary.from_dict(header["vocabulary"]),
+        dtype=dtype,
+        tokenizer=header["tokenizer"],
+        extractor=header["extractor"],
+    )
+    model.feature_mean = arrays["feature_mean"].astype(dtype)
+    model.feature_scale = arrays["feature_scale"].astype(dtype)
+    for key, value in model.params.items():
+        stored = arrays.get(f"params/{key}")
+        if stored is None or stored.shape != value.shape:
+            found = "missing" if stored is None else f"of shape {stored.shape}"
+            raise InputError(f"{path}: {key} is {found}, expected {value.shape}")
+        model.params[key] = np.ascontiguousarray(stored, dtype)
+    state = {
+        key.removeprefix("training/"): value
+        for key, value in arrays.items()
+        if key.startswith("training/")
+    }
+    return model, header.get("training", {}), state
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the models that come with the project."""
+    cards = (path.stem for path in weights_folder().glob("*.npz"))
+    return sorted(cards)
+
+
+def load_model(name: str | Path, dtype=np.float32) -> Captioner:
+    """Load a shipped model by its name, or any checkpoint by its path.
+
+    Raises
+    ------
+    InputError : no such file, or one that cannot be used.
+    """
+    shipped = weights_folder() / f"{name}.npz"
+    if str(name) in shipped_models():
+        return read_checkpoint(shipped, dtype)[0]
+    if not Path(name).is_file():
+        raise InputError(
+            f"{name}: no such checkpoint (a path, or one of the shipped models: "
+            f"{', '.join(shipped_models()) or 'none'})"
+        )
+    return read_checkpoint(name, dtype)[0]

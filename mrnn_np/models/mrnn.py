@@ -1,0 +1,221 @@
+"""The m-RNN of Mao et al.: two embeddings, a ReLU recurrence, a multimodal layer.
+
+    e = g(E1[x])                                  first embedding       (P, E1)
+    w = g(e W2 + b2)                              second embedding      (P, R)
+    r_t = relu(r_{t-1} U + w_t + br)              recurrent layer       (P, R)
+    m = g(w Vw + r Vr + I Vi + bm)                multimodal layer      (P, M)
+    p = softmax(m Wo + bo)                        next word             (P, V)
+
+with g(x) = 1.7159 tanh(2x/3), P tokens in a packed batch, I the image (N, D). The
+image never enters the recurrence: it joins at every word, in the multimodal layer.
+
+Knows: how the layers hang together. Does not know: how it is trained or searched.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mrnn_np.data.batches import PackedBatch
+from mrnn_np.data.vocabulary import Vocabulary
+from mrnn_np.errors import InputError
+from mrnn_np.layers import (
+    affine_backward,
+    affine_forward,
+    dropout_backward,
+    dropout_forward,
+    embedding_backward,
+    embedding_forward,
+    log_softmax,
+    multimodal_backward,
+    multimodal_forward,
+    recurrent_backward,
+    recurrent_forward,
+    recurrent_step,
+    softmax_loss_backward,
+    softmax_loss_forward,
+    stanh_backward,
+    stanh_forward,
+)
+from mrnn_np.models.base import Captioner
+
+
+@dataclass(frozen=True)
+class MRNNConfig:
+    """Sizes and choices of an `MRNN`. The sizes are the paper's.
+
+    The paper gives the sizes and the non-linearities; it says nothing of biases,
+    initialisation or dropout. Those fields are this project's choices.
+    """
+
+    image_size: int = 1280  # D; set from the features when a model is trained
+    embedding_size: int = 128  # E1
+    recurrent_size: int = 256  # R; also of the second embedding, which is added to it
+    multimodal_size: int = 512  # M
+    # Dropped shares while training. Chosen on Flickr8k dev.
+    dropout_embedding: float = 0.5  # of w, hence in the recurrence and beside it
+    dropout_recurrent: float = 0.5  # of r on its way up, never of r_{t-1} -> r_t
+    dropout_image: float = 0.5  # of the image feature
+    dropout_multimodal: float = 0.5  # of m
+    # U starts as a random orthogonal matrix times this: below 1 a ReLU recurrence
+    # cannot grow without bound, and near 1 its memory is long.
+    recurrent_scale: float = 0.9
+    # The output bias starts at the log frequency of every word: the first batches
+    # need not learn that "a" is common. False starts it at zero.
+    bias_from_counts: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("image", "embedding", "recurrent", "multimodal"):
+            size = getattr(self, f"{name}_size")
+            if not isinstance(size, int) or size < 1:
+                raise InputError(f"{name}_size must be a positive integer, not {size}")
+        for name in ("embedding", "recurrent", "image", "multimodal"):
+            rate = getattr(self, f"dropout_{name}")
+            if not 0 <= rate < 1:
+                raise InputError(f"dropout_{name} must be in [0, 1), not {rate}")
+
+
+class MRNN(Captioner):
+    """The m-RNN captioner.
+
+    Parameters
+    ----------
+    config : sizes and choices.
+    vocabulary : the V words.
+    rng : source of the initial parameters; a Generator of seed 0 when left out.
+    dtype : float32 to train and run, float64 to check gradients.
+
+    Attributes
+    ----------
+    params : dict with E1 (V, E1), W2 (E1, R), b2 (R,), U (R, R), br (R,), Vw (R, M),
+        Vr (R, M), Vi (D, M), bm (M,), Wo (M, V), bo (V,).
+    """
+
+    config_class = MRNNConfig
+
+    def initial_params(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draw parameters such that every layer starts with a variance near 1.
+
+        With g a unit-variance input gives a unit-variance output when the weights
+        have the variance 1 / (rows of the matrix): what g was made for (LeCun).
+        Wo starts small, so that the first loss is log V, or the entropy of the word
+        frequencies with `bias_from_counts`.
+        """
+        c, V = self.config, len(self.vocabulary)
+        D, R, M = c.image_size, c.recurrent_size, c.multimodal_size
+
+        def normal(rows: int, columns: int, scale: float) -> np.ndarray:
+            return scale * rng.standard_normal((rows, columns))
+
+        bo = np.zeros(V)
+        if c.bias_from_counts:
+            # <pad> and <start> are never predicted; half a count keeps log finite.
+            counts = np.maximum(self.vocabulary.counts, 0.5)
+            bo = np.log(counts / counts.sum())
+        return {
+            "E1": normal(V, c.embedding_size, 1.0),
+            "W2": normal(c.embedding_size, R, c.embedding_size**-0.5),
+            "b2": np.zeros(R),
+            "U": c.recurrent_scale * np.linalg.qr(normal(R, R, 1.0))[0],
+            "br": np.zeros(R),
+            "Vw": normal(R, M, R**-0.5),
+            "Vr": normal(R, M, R**-0.5),
+            "Vi": normal(D, M, D**-0.5),
+            "bm": np.zeros(M),
+            "Wo": normal(M, V, 0.01),
+            "bo": bo,
+        }
+
+    def forward(
+        self, batch: PackedBatch, rng: np.random.Generator | None = None
+    ) -> tuple[np.ndarray, tuple]:
+        """Run the model over a batch.
+
+        Parameters
+        ----------
+        batch : P tokens; `batch.features` as `standardise` returns them.
+        rng : source of the dropout masks, None when not training.
+
+        Returns
+        -------
+        losses : (P,) nats, -log P(target | words before it, image); and the cache.
+        """
+        p, c = self.params, self.config
+        rows, c_rows = embedding_forward(batch.tokens, p["E1"])
+        e, c_e = stanh_forward(rows)
+        w, c_w = affine_forward(e, p["W2"], p["b2"])
+        w, c_gw = stanh_forward(w)
+        w, c_dw = dropout_forward(w, c.dropout_embedding, rng)
+        r, c_r = recurrent_forward(w, p["U"], p["br"], batch.batch_sizes)
+        r, c_dr = dropout_forward(r, c.dropout_recurrent, rng)
+        image, c_di = dropout_forward(batch.features, c.dropout_image, rng)
+        m, c_m = multimodal_forward(
+            w, r, image, batch.sentence, p["Vw"], p["Vr"], p["Vi"], p["bm"]
+        )
+        m, c_dm = dropout_forward(m, c.dropout_multimodal, rng)
+        logits, c_o = affine_forward(m, p["Wo"], p["bo"])
+        losses, c_s = softmax_loss_forward(logits, batch.targets)
+        return losses, (c_rows, c_e, c_w, c_gw, c_dw, c_r, c_dr, c_m, c_dm, c_o, c_s)
+
+    def backward(self, dlosses: np.ndarray, cache: tuple) -> dict[str, np.ndarray]:
+        """Send the gradient of every token's loss back to the parameters.
+
+        The same lines as `forward`, from the last to the first. The second embedding
+        feeds two layers, so two gradients meet in dw.
+        """
+        c_rows, c_e, c_w, c_gw, c_dw, c_r, c_dr, c_m, c_dm, c_o, c_s = cache
+        g = {}
+        dlogits = softmax_loss_backward(dlosses, c_s)
+        dm, g["Wo"], g["bo"] = affine_backward(dlogits, c_o)
+        dm = dropout_backward(dm, c_dm)
+        dw, dr, _, g["Vw"], g["Vr"], g["Vi"], g["bm"] = multimodal_backward(dm, c_m)
+        # The CNN is frozen: the gradient of the image goes nowhere.
+        dr = dropout_backward(dr, c_dr)
+        dx, g["U"], g["br"] = recurrent_backward(dr, c_r)
+        dw += dx
+        dw = dropout_backward(dw, c_dw)
+        dw = stanh_backward(dw, c_gw)
+        de, g["W2"], g["b2"] = affine_backward(dw, c_w)
+        drows = stanh_backward(de, c_e)
+        g["E1"] = embedding_backward(drows, c_rows)
+        return g
+
+    def start(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the state before the first word, one row an image.
+
+        Parameters
+        ----------
+        features : (n, D) as `standardise` returns them.
+
+        Returns
+        -------
+        state : "r" (n, R), zeros, and "image" (n, M), the image's share of the
+            multimodal layer, which stays the same for every word.
+        """
+        p = self.params
+        return {
+            "r": np.zeros((len(features), self.config.recurrent_size), p["U"].dtype),
+            "image": features @ p["Vi"] + p["bm"],
+        }
+
+    def step(
+        self, tokens: np.ndarray, state: dict[str, np.ndarray]
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Feed one word to each of n sentences.
+
+        Parameters
+        ----------
+        tokens : (n,) integer, the last words (<start> at first).
+        state : of `start` or of the step before, n rows.
+
+        Returns
+        -------
+        log_probs : (n, V) nats, of the next word; and the new state.
+        """
+        p = self.params
+        e, _ = stanh_forward(p["E1"].take(tokens, axis=0))
+        w, _ = stanh_forward(affine_forward(e, p["W2"], p["b2"])[0])
+        r = recurrent_step(w, state["r"], p["U"], p["br"])
+        m, _ = stanh_forward(w @ p["Vw"] + r @ p["Vr"] + state["image"])
+        logits = m @ p["Wo"] + p["bo"]
+        return log_softmax(logits), {"r": r, "image": state["image"]}

@@ -1,0 +1,102 @@
+"""The choices of a training run, and the TOML file they may come from.
+
+    [model]                       # the fields of MRNNConfig
+    recurrent_size = 256
+    [training]                    # the fields of TrainingConfig
+    learning_rate = 1e-3
+
+Knows: names, types and ranges. Does not know: what a value leads to.
+"""
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from mrnn_np.errors import InputError
+from mrnn_np.training.optimisers import OPTIMISERS
+from mrnn_np.training.schedules import SCHEDULES
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained. The defaults train the shipped model on Flickr8k."""
+
+    seed: int = 0  # of the first parameters, the order of examples, the dropout masks
+    threshold: int = 5  # occurrences that a word needs to be in the vocabulary
+    epochs: int = 10
+    batch_size: int = 128  # sentences
+    optimiser: str = "adam"
+    learning_rate: float = 1e-3
+    schedule: str = "linear"
+    clip_norm: float = 5.0  # joint norm of all gradients
+    l2: float = 0.0  # the paper's lambda, for a loss in nats (layers/l2.py)
+    patience: int = 3  # epochs without a better dev perplexity before stopping
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise InputError(f"{name} must be a positive integer, not {value!r}")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise InputError(f"seed must be an integer from 0 on, not {self.seed!r}")
+        for name in ("learning_rate", "clip_norm"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not value > 0:
+                raise InputError(f"{name} must be positive, not {value!r}")
+        if not isinstance(self.l2, int | float) or not self.l2 >= 0:
+            raise InputError(f"l2 must be 0 or more, not {self.l2!r}")
+        for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES)):
+            value = getattr(self, name)
+            if value not in known:
+                raise InputError(f"{name} {value!r} is not one of {', '.join(known)}")
+
+
+def load_config(path: str | Path | None, model_config_class: type) -> tuple:
+    """Read a TOML file of choices; what it does not name keeps its default.
+
+    Parameters
+    ----------
+    path : the file, or None for all defaults.
+    model_config_class : dataclass of the [model] table.
+
+    Returns
+    -------
+    The model's config and the `TrainingConfig`.
+
+    Raises
+    ------
+    InputError : no such file, not TOML, an unknown table or key, a value out of range.
+    """
+    if path is None:
+        return model_config_class(), TrainingConfig()
+    try:
+        with open(path, "rb") as stream:
+            tables = tomllib.load(stream)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError
+        raise InputError(f"{path}: not a TOML file: {error}") from error
+    classes = {"model": model_config_class, "training": TrainingConfig}
+    for name, table in tables.items():
+        if name not in classes or not isinstance(table, dict):
+            raise InputError(
+                f"{path}: unknown table or key {name!r}: a config has [model] and "
+                "[training]"
+            )
+        known = [field.name for field in dataclasses.fields(classes[name])]
+        for key in table:
+            if key not in known:
+                raise InputError(
+                    f"{path}: unknown key {key!r} in [{name}]: one of "
+                    f"{', '.join(known)}"
+                )
+    try:
+        return tuple(cls(**tables.get(name, {})) for name, cls in classes.items())
+    except (InputError, TypeError) as error:
+        raise InputError(f"{path}: {error}") from error
