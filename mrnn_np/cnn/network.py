@@ -1,0 +1,234 @@
+"""A pretrained network, ready to use: weights, structure and preprocessing together.
+
+Knows: weight files of kind "cnn" and how to get features or classes out of images.
+Does not know: foreign weight formats (mrnn_np/convert), captions.
+"""
+
+import itertools
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from mrnn_np.cnn.architectures import FEATURE_LAYERS, Layer, build
+from mrnn_np.cnn.graph import plan, run
+from mrnn_np.cnn.preprocessing import Preprocessing
+from mrnn_np.cnn.shapes import output_shapes, weight_shapes
+from mrnn_np.errors import InputError
+from mrnn_np.storage import cache_folder, load_arrays
+
+
+class CNN:
+    """A convolutional network with its weights.
+
+    Parameters
+    ----------
+    header : of a weight file: ``name``, ``architecture``, ``variant``,
+        ``preprocessing``, ``content_sha256`` and whatever else was noted.
+    weights : ``<layer>.weight`` and ``<layer>.bias``, any floating dtype.
+
+    Attributes
+    ----------
+    name, architecture, variant : str (variant may be None).
+    header : dict, as given.
+    sha256 : content hash of the weight file, 64 hex digits.
+    preprocessing : `Preprocessing`.
+    layers : the layers that the file has weights for, in execution order. A file may
+        hold the front of a network only; what needs no weights runs up to the first
+        layer that lacks them.
+    layer_names : their names; each can be tapped.
+    feature_layer, feature_size : what `features` returns, and its length D.
+
+    Raises
+    ------
+    InputError : weights that do not belong to the architecture.
+    """
+
+    def __init__(self, header: dict, weights: dict[str, np.ndarray]):
+        self.header = header
+        self.name = header["name"]
+        self.architecture = header["architecture"]
+        self.variant = header.get("variant")
+        self.sha256 = header.get("content_sha256", "")
+        self.preprocessing = Preprocessing.from_dict(header["preprocessing"])
+        network = build(self.architecture, self.variant)
+        _check_weights(self.name, network, weights, self.preprocessing.size)
+        self.layers = _front(network, weights)
+        self._missing = [layer.name for layer in network[len(self.layers) :]]
+        self.layer_names = tuple(layer.name for layer in self.layers)
+        self.weights = {
+            name: np.ascontiguousarray(array, np.float32)
+            for name, array in weights.items()
+        }
+        known = [n for n in FEATURE_LAYERS[self.architecture] if n in self.layer_names]
+        self.feature_layer = known[0] if known else self.layer_names[-1]
+        shapes = output_shapes(self.layers, self.preprocessing.size)
+        self.feature_size = shapes[self.feature_layer][-1]
+
+    def preprocess(self, images: Iterable) -> np.ndarray:
+        """Return the network's input (N, size, size, 3) float32 for a list of images.
+
+        An image is a uint8 array (H, W, 3), a Pillow image or a path.
+        """
+        return self.preprocessing(images)
+
+    def forward(
+        self, x: np.ndarray, taps: Iterable[str] = ()
+    ) -> np.ndarray | dict[str, np.ndarray]:
+        """Run the network on preprocessed images.
+
+        Parameters
+        ----------
+        x : (N, H, W, 3), converted to float32. Fully connected layers need the size
+            of `preprocessing`; networks without them take others.
+        taps : names of layers to return.
+
+        Returns the output of the last layer, or with taps a dict name -> output. Maps
+        are (N, height, width, channels), vectors (N, length).
+
+        Raises
+        ------
+        InputError : a tap that does not exist, or whose weights the file lacks.
+        """
+        taps = tuple(taps)
+        for name in taps:
+            self._check_tap(name)
+        x = np.asarray(x, np.float32)
+        if x.ndim != 4 or x.shape[3] != 3:
+            raise InputError(
+                f"{self.name}: input of shape {x.shape}, expected (N, height, width, "
+                "3) with the colours last"
+            )
+        wanted = taps or self.layer_names[-1:]
+        outputs = run(plan(self.layers, wanted), self.weights, x)
+        return {name: outputs[name] for name in taps} if taps else outputs[wanted[0]]
+
+    def features(self, images: Iterable, batch_size: int = 4) -> np.ndarray:
+        """Describe each image by one vector: the output of `feature_layer`.
+
+        A map is averaged over its positions. Images are read and computed a batch at a
+        time, so a generator of any length needs little memory.
+
+        Parameters
+        ----------
+        images : as for `preprocess`.
+        batch_size : images computed together. Larger is not faster: four images of
+            the largest layers still fit where the allocator reuses memory.
+
+        Returns (N, feature_size) float32.
+        """
+        found = [np.empty((0, self.feature_size), np.float32)]
+        images = iter(images)
+        while batch := list(itertools.islice(images, batch_size)):
+            out = self.forward(self.preprocess(batch), (self.feature_layer,))
+            out = out[self.feature_layer]
+            found.append(out.mean((1, 2)) if out.ndim == 4 else out)
+        return np.concatenate(found)
+
+    def classify(self, images: Iterable) -> np.ndarray:
+        """Return the probability of each of the 1000 ImageNet classes.
+
+        The softmax of the last layer, shape (N, 1000).
+
+        Raises
+        ------
+        InputError : the file holds the front of the network only.
+        """
+        if self._missing:
+            raise InputError(
+                f"{self.name}: these weights end at {self.layer_names[-1]}, there is "
+                f"nothing to classify with; {self._where_else()}"
+            )
+        scores = self.forward(self.preprocess(images))
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return scores / scores.sum(axis=1, keepdims=True)
+
+    def _check_tap(self, name: str) -> None:
+        if name in self._missing:
+            raise InputError(
+                f"{self.name}: no weights for {name}, this file ends at "
+                f"{self.layer_names[-1]}; {self._where_else()}"
+            )
+        if name not in self.layer_names:
+            raise InputError(
+                f"{self.name}: no layer {name!r}; its layers: "
+                f"{', '.join(self.layer_names)}"
+            )
+
+    def _where_else(self) -> str:
+        file = FULL_FILES.get(self.architecture, "the full file of this network")
+        return f"they are in {file} (mrnn-np weights convert FILE)"
+
+
+# Published files that hold every layer of a network (download.pytorch.org/models).
+FULL_FILES = {
+    "alexnet": "torchvision's alexnet-owt-7be5be79.pth",
+    "vgg16": "torchvision's vgg16-397923af.pth",
+    "vgg19": "torchvision's vgg19-dcbb9e9d.pth",
+    "squeezenet1_1": "torchvision's squeezenet1_1-b8a52dc0.pth",
+}
+
+
+def _check_weights(name, network, weights, size):
+    """Raise InputError unless every array has a place and the right shape."""
+    expected = weight_shapes(network, size)
+    for key, array in weights.items():
+        if key not in expected:
+            raise InputError(f"{name}: array {key} has no place in the network")
+        if array.shape != expected[key]:
+            raise InputError(
+                f"{name}: array {key} has shape {array.shape}, the network needs "
+                f"{expected[key]}"
+            )
+        other = re.sub(r"weight$|bias$", "", key)
+        for missing in (f"{other}weight", f"{other}bias"):
+            if missing not in weights:
+                raise InputError(f"{name}: has {key} but no {missing}")
+
+
+def _front(network: list[Layer], weights) -> list[Layer]:
+    """Return the layers up to the first one whose weights are missing."""
+    weighted = {key.rpartition(".")[0] for key in weights}
+    has_any = ("convolution", "depthwise", "fully_connected")
+    front = list(
+        itertools.takewhile(
+            lambda layer: layer.op not in has_any or layer.name in weighted, network
+        )
+    )
+    behind = weighted - {layer.name for layer in front}
+    if behind or not weighted:
+        first = network[len(front)].name if len(front) < len(network) else "?"
+        raise InputError(
+            f"weights of {', '.join(sorted(behind)) or 'no layer'} are here, but those "
+            f"of {first} before them are missing"
+        )
+    return front
+
+
+def load_cnn(name_or_path: str | Path) -> CNN:
+    """Load a pretrained network by its name or from a weight file.
+
+    Parameters
+    ----------
+    name_or_path : a path that ends in ``.npz``, or a name of the manifest such as
+        ``"efficientnet_lite0"``. A name is looked up in the user's cache folder and,
+        the first time, fetched and converted.
+
+    Raises
+    ------
+    InputError : no such file or name, a damaged file, or weights that cannot be
+        fetched.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".npz":
+        path = cache_folder() / "cnn" / f"{name_or_path}.npz"
+        if not path.is_file():
+            from mrnn_np import convert
+
+            path = convert.get(str(name_or_path))
+    header, arrays = load_arrays(path, "cnn")
+    for field in ("name", "architecture", "preprocessing"):
+        if field not in header:
+            raise InputError(f"{path}: its header has no {field!r}")
+    return CNN(header, arrays)

@@ -1,0 +1,170 @@
+"""From a photograph of any size to the array a network was trained to see.
+
+Every network has its own habits, and a wrong one costs accuracy silently: they are
+data, kept in the header of the weight file, and stored with every feature computed.
+
+Knows: resizing, cropping, order and scale of the channels. Does not know: how image
+files are read (mrnn_np/images.py) or what comes after.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mrnn_np.errors import InputError
+
+RESIZES = ("short_side", "squash")
+INTERPOLATIONS = ("bilinear", "bicubic")
+CHANNELS = ("RGB", "BGR")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image becomes the input of a network.
+
+    ``input[y, x, c] = (scale * pixel[y, x, c] - mean[c]) / std[c]``, pixel in 0..255
+
+    size : height and width of the input.
+    resize : "short_side" makes the shorter side `resize_to` long and cuts the central
+        square of `size` out; "squash" forces the whole image into the square.
+    resize_to : length of the shorter side before the cut; `size` when squashing.
+    interpolation : "bilinear" or "bicubic", both Pillow's, which average over all
+        pixels that fall into one when shrinking.
+    channels : order of the colours, "RGB" or (Caffe's habit) "BGR".
+    scale, mean, std : of the equation; mean and std in the order of `channels`.
+    """
+
+    size: int
+    resize_to: int
+    resize: str = "short_side"
+    interpolation: str = "bilinear"
+    channels: str = "RGB"
+    scale: float = 1.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        fields = asdict(self)
+        return {**fields, "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "Preprocessing":
+        """Return the opposite of `to_dict`.
+
+        Raises
+        ------
+        InputError : a field that is missing, unknown or has no meaning.
+        """
+        try:
+            made = cls(**fields)
+            made = cls(**{**fields, "mean": tuple(made.mean), "std": tuple(made.std)})
+        except TypeError as error:
+            raise InputError(f"preprocessing: {error}") from None
+        for name, known in (
+            ("resize", RESIZES),
+            ("interpolation", INTERPOLATIONS),
+            ("channels", CHANNELS),
+        ):
+            if getattr(made, name) not in known:
+                raise InputError(
+                    f"preprocessing: {name} is {getattr(made, name)!r}, expected one "
+                    f"of {', '.join(known)}"
+                )
+        if not 0 < made.size <= made.resize_to:
+            raise InputError(
+                f"preprocessing: a square of {made.size} cannot be cut out of "
+                f"{made.resize_to} pixels"
+            )
+        return made
+
+    def __call__(self, images: Iterable) -> np.ndarray:
+        """Prepare images for a network.
+
+        Parameters
+        ----------
+        images : each a uint8 array (H, W, 3) or (H, W), a Pillow image, or a path.
+
+        Returns (N, size, size, 3) float32.
+
+        Raises
+        ------
+        InputError : something that is none of these, or a file that cannot be read.
+        """
+        if isinstance(images, str | os.PathLike):
+            raise InputError(f"{images}: give a list of images, even for one")
+        pixels = [self._square(as_picture(image)) for image in images]
+        x = np.empty((len(pixels), self.size, self.size, 3), np.float32)
+        for n, square in enumerate(pixels):
+            x[n] = square if self.channels == "RGB" else square[..., ::-1]
+        x *= np.float32(self.scale)
+        x -= np.asarray(self.mean, np.float32)
+        x /= np.asarray(self.std, np.float32)
+        return x
+
+    def _square(self, image) -> np.ndarray:
+        """Return the pixels (size, size, 3) of the part that the network sees."""
+        from PIL.Image import Resampling
+
+        width, height = image.size
+        box = (0, 0, width, height)
+        if self.resize == "short_side":
+            # Resize and cut in one step: only the pixels that stay are computed.
+            side = min(width, height) * self.size / self.resize_to
+            left, top = (width - side) / 2, (height - side) / 2
+            box = (left, top, left + side, top + side)
+        method = Resampling[self.interpolation.upper()]
+        return np.asarray(image.resize((self.size, self.size), method, box))
+
+
+def as_picture(image):
+    """Return an RGB Pillow image of an array, an image or a path."""
+    from PIL import Image
+
+    from mrnn_np.images import load_image, to_rgb
+
+    if isinstance(image, Image.Image):
+        return to_rgb(image)
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim not in (2, 3):
+            raise InputError(
+                f"an image array must be uint8 of shape (height, width, 3), this is "
+                f"{image.dtype} {image.shape}"
+            )
+        if image.ndim == 3 and image.shape[2] != 3:
+            raise InputError(
+                f"an image array must have 3 channels last, this is {image.shape}"
+            )
+        return Image.fromarray(image).convert("RGB")
+    if isinstance(image, str | os.PathLike):
+        return load_image(image)
+    raise InputError(
+        f"not an image: {type(image).__name__} (array, Pillow image, path)"
+    )
+
+
+IMAGENET = {
+    "scale": 1 / 255,
+    "mean": (0.485, 0.456, 0.406),  # of ImageNet's training pixels, in 0..1
+    "std": (0.229, 0.224, 0.225),
+}
+# (architecture, variant) -> what its published weights were trained with.
+PREPROCESSING = {
+    ("alexnet", None): Preprocessing(224, 256, **IMAGENET),
+    ("vgg16", None): Preprocessing(224, 256, **IMAGENET),
+    ("vgg19", None): Preprocessing(224, 256, **IMAGENET),
+    ("squeezenet1_1", "torchvision"): Preprocessing(224, 256, **IMAGENET),
+    ("squeezenet1_1", "keras"): Preprocessing(
+        227, 256, channels="BGR", mean=(103.939, 116.779, 123.68)
+    ),
+    ("efficientnet_lite0", None): Preprocessing(
+        224,
+        256,
+        interpolation="bicubic",
+        mean=(127.0, 127.0, 127.0),
+        std=(128.0, 128.0, 128.0),
+    ),
+}
