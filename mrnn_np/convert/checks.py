@@ -1,0 +1,86 @@
+"""What every reader of a foreign weight file shares: opening, numbers, nesting.
+
+Knows: how damage shows and how it is told. Does not know: any one format.
+"""
+
+import contextlib
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from mrnn_np.errors import InputError
+
+# What NumPy, zipfile, zlib, struct and json raise on bytes that are not as expected.
+DAMAGE = (
+    OSError, ValueError, TypeError, LookupError, EOFError, MemoryError, OverflowError,
+    RecursionError, NotImplementedError, AttributeError, AssertionError, RuntimeError,
+    struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+MOST_TENSORS = 20_000
+DEEPEST = 20
+
+
+@contextlib.contextmanager
+def readable(path: str | Path, form: str) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a file for a reader and turn whatever goes wrong into one clear line.
+
+    Yields the stream and the file's length in bytes.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise InputError("no such file")
+        with open(path, "rb") as stream:
+            yield stream, path.stat().st_size
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except DAMAGE as error:
+        detail = " ".join(str(error).split())[:120] or type(error).__name__
+        raise InputError(
+            f"{path}: not a readable {form} file (cut short or damaged?): {detail}"
+        ) from error
+
+
+def floats(data: bytes, element: str, order: str = "<") -> np.ndarray:
+    """Give bytes their meaning: a flat array, bfloat16 widened to float32.
+
+    bfloat16 is the upper half of a float32, so 16 zero bits behind it make one.
+    """
+    if element == "bf16":
+        halves = np.frombuffer(data, np.dtype("u2").newbyteorder(order))
+        return (halves.astype(np.uint32) << 16).view(np.float32)
+    return np.frombuffer(data, np.dtype(element).newbyteorder(order))
+
+
+def flatten(content: object, leaf: type, convert: Callable) -> dict[str, np.ndarray]:
+    """Join the names of nested dicts with a dot and keep what is a `leaf`.
+
+    Other things (an epoch number, optimiser settings) are left out.
+
+    Raises
+    ------
+    InputError : not a dict, no tensor in it, or nested without end.
+    """
+    tensors = {}
+    budget = MOST_TENSORS
+
+    def walk(value: object, name: str, depth: int) -> None:
+        nonlocal budget
+        budget -= 1
+        if budget < 0 or depth > DEEPEST:
+            raise InputError("more or deeper nested entries than any weights have")
+        if isinstance(value, leaf):
+            tensors[name] = convert(value)
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                walk(inner, f"{name}.{key}" if name else str(key), depth + 1)
+
+    walk(content if isinstance(content, dict) else {}, "", 0)
+    if not tensors:
+        raise InputError("holds no tensors by name (a state_dict is needed)")
+    return tensors

@@ -1,0 +1,189 @@
+"""A pickle read without running it: a small stack machine of its own.
+
+A pickle is not data but a program: forty-odd instructions that push values on a
+stack, and two that call any function of any module by its name. That is why
+unpickling a stranger's file can do whatever the stranger likes. Weight files need
+only a handful of names, so this reader walks through the instructions itself and
+calls nothing but the functions of a table it is given. Every other name is refused,
+and said.
+
+Knows: the instructions that weight files use. Does not know: tensors (the caller's
+table makes them), and never imports what a pickle names.
+"""
+
+import pickletools
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+from mrnn_np.errors import InputError
+
+MOST_INSTRUCTIONS = 1_000_000  # a checkpoint of 300 tensors has about 10,000
+
+
+class Rebuilt:
+    """Base of an object that a table function makes and BUILD fills afterwards."""
+
+    def build(self, state: object) -> None:
+        """Take the state that the pickle gives to the object."""
+        raise InputError(f"a pickle that sets the state of a {type(self).__name__}")
+
+
+class Mark:
+    """The marker on the stack under which a tuple, list or dict collects."""
+
+
+# Instructions that push what stands in them, as pickletools has decoded it.
+PUSH_ARGUMENT = {
+    "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE",
+    "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
+    "BINSTRING", "SHORT_BINSTRING",
+}  # fmt: skip
+PUSH_CONSTANT = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+PUSH_NEW = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "MARK": Mark}
+TUPLE_OF = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+
+
+def read_pickle(
+    stream: BinaryIO,
+    names: Mapping[str, object],
+    persistent: Callable[[object], object] | None = None,
+) -> object:
+    """Read one pickle from where the stream stands; the stream stops behind it.
+
+    Parameters
+    ----------
+    stream : a binary file.
+    names : what the pickle may name, ``"module.name"`` -> a function that REDUCE may
+        call, or a plain value. Nothing else is ever called.
+    persistent : gives the object for a persistent id (PyTorch keeps its storages
+        outside of the pickle and points at them so).
+
+    Raises
+    ------
+    InputError : another name is asked for, or an instruction that no weight file
+        needs, or the bytes are no pickle.
+    """
+    machine = _Machine(names, persistent)
+    try:
+        # genops decodes one instruction at a time and executes none. A length that
+        # points beyond the end is an error, not an allocation.
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+            if count > MOST_INSTRUCTIONS:
+                raise InputError("a pickle with more instructions than any weights")
+            machine.step(opcode.name, argument)
+        return machine.result()
+    except InputError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        raise InputError(f"not a readable pickle: {str(error)[:100]}") from error
+
+
+class _Machine:
+    """Stack, memo and the effect of each instruction."""
+
+    def __init__(self, names, persistent):
+        self.names = names
+        self.persistent = persistent
+        self.stack = []
+        self.memo = {}
+
+    def result(self):
+        """Return the one value that a well-formed pickle leaves."""
+        (value,) = self.stack
+        return value
+
+    def pop_to_mark(self) -> list:
+        """Take everything above the last mark off the stack, and the mark."""
+        at = len(self.stack) - 1
+        while not isinstance(self.stack[at], Mark):
+            at -= 1
+            if at < 0:
+                raise ValueError("no mark on the stack")
+        items = self.stack[at + 1 :]
+        del self.stack[at:]
+        return items
+
+    def step(self, name: str, argument) -> None:
+        """Carry out one instruction."""
+        stack = self.stack
+        if name in PUSH_ARGUMENT:
+            stack.append(argument)
+        elif name in PUSH_CONSTANT:
+            stack.append(PUSH_CONSTANT[name])
+        elif name in PUSH_NEW:
+            stack.append(PUSH_NEW[name]())
+        elif name in TUPLE_OF:
+            size = TUPLE_OF[name]
+            if len(stack) < size:
+                raise ValueError("a tuple of more than the stack holds")
+            stack[-size:] = [tuple(stack[-size:])]
+        elif name == "TUPLE":
+            stack.append(tuple(self.pop_to_mark()))
+        elif name == "APPENDS":
+            items = self.pop_to_mark()
+            self.top(list).extend(items)
+        elif name == "APPEND":
+            item = stack.pop()
+            self.top(list).append(item)
+        elif name == "SETITEMS":
+            self.set_items(self.pop_to_mark())
+        elif name == "SETITEM":
+            pair = stack[-2:]
+            del stack[-2:]
+            self.set_items(pair)
+        elif name in ("BINPUT", "LONG_BINPUT"):
+            self.memo[argument] = stack[-1]
+        elif name == "MEMOIZE":
+            self.memo[len(self.memo)] = stack[-1]
+        elif name in ("BINGET", "LONG_BINGET"):
+            stack.append(self.memo[argument])
+        elif name == "GLOBAL":
+            stack.append(self.look_up(argument.replace(" ", ".")))
+        elif name == "STACK_GLOBAL":
+            module, attribute = stack[-2:]
+            stack[-2:] = [self.look_up(f"{module}.{attribute}")]
+        elif name == "REDUCE":
+            function, arguments = stack[-2:]
+            stack[-2:] = [self.call(function, arguments)]
+        elif name == "BUILD":
+            state = stack.pop()
+            if not isinstance(stack[-1], dict):  # the attributes of an OrderedDict
+                self.top(Rebuilt).build(state)  # are of no use to us
+        elif name == "BINPERSID" and self.persistent is not None:
+            stack.append(self.persistent(stack.pop()))
+        elif name not in ("PROTO", "FRAME", "STOP"):
+            raise InputError(
+                f"a pickle with the instruction {name}, which no weight file needs"
+            )
+
+    def top(self, kind: type):
+        """Return the top of the stack, which must be of this kind."""
+        if not isinstance(self.stack[-1], kind):
+            raise ValueError(f"expected a {kind.__name__} on the stack")
+        return self.stack[-1]
+
+    def set_items(self, flat: list) -> None:
+        """Put keys and values, one after the other, into the dict on the stack."""
+        target = self.top(dict)
+        for key, value in zip(flat[::2], flat[1::2], strict=True):
+            if not isinstance(key, str | int):  # a deep tuple could overflow hash()
+                raise ValueError("a key that is neither text nor number")
+            target[key] = value
+
+    def look_up(self, name: str):
+        """Return what the table has under a name; refuse every other name."""
+        if name not in self.names:
+            shown = "".join(c for c in name[:80] if c.isprintable())
+            raise InputError(
+                f"asks for the Python object {shown!r}, which weights do not need and "
+                "which could run any code: refused"
+            )
+        return self.names[name]
+
+    def call(self, function, arguments):
+        """Call a function of the table (only those ever reach the stack)."""
+        if not any(function is known for known in self.names.values()):
+            raise ValueError("a call of something that is not a function")
+        if not callable(function) or not isinstance(arguments, tuple):
+            raise ValueError("a call of something that is not a function")
+        return function(*arguments)

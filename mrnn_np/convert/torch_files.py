@@ -1,0 +1,209 @@
+"""PyTorch's .pth files, both forms, read without PyTorch and without running them.
+
+Since version 1.6 a .pth is a zip: `data.pkl` describes the tensors, `data/KEY` holds
+the bytes of each storage. Before, it was five things in a row: three small pickles
+(magic number, version, machine), the pickle that describes the tensors, a list of
+keys, then for each key its number of elements (8 bytes) and the elements. In both
+a tensor is a window into a storage: offset, shape and strides, all counted in
+elements. Two tensors may share one storage.
+
+Knows: files, storages and strides. Does not know: what the tensors are for.
+"""
+
+import io
+import math
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from mrnn_np.convert.checks import flatten, floats, readable
+from mrnn_np.convert.pickles import read_pickle
+from mrnn_np.errors import InputError
+
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+# The element of each kind of storage; bfloat16 is widened by `floats`.
+STORAGES = {
+    "torch.FloatStorage": "f4",
+    "torch.DoubleStorage": "f8",
+    "torch.HalfStorage": "f2",
+    "torch.BFloat16Storage": "bf16",
+    "torch.LongStorage": "i8",
+    "torch.IntStorage": "i4",
+    "torch.ShortStorage": "i2",
+    "torch.CharStorage": "i1",
+    "torch.ByteStorage": "u1",
+    "torch.BoolStorage": "b1",
+}
+ITEM_BYTES = {"bf16": 2}
+MOST_DIMENSIONS = 16
+
+
+class Storage:
+    """One run of elements; its bytes come before (zip) or after (legacy) the pickle."""
+
+    def __init__(self, element: str, size: int):
+        self.element = element
+        self.size = size
+        self.elements = None
+
+    @property
+    def nbytes(self) -> int:
+        """Length in the file."""
+        width = ITEM_BYTES.get(self.element) or np.dtype(self.element).itemsize
+        return self.size * width
+
+    def fill(self, data: bytes, order: str) -> None:
+        """Take the bytes, `order` "<" or ">"."""
+        self.elements = floats(data, self.element, order)
+
+
+class Tensor:
+    """A window into a storage, not yet cut out of it."""
+
+    def __init__(self, storage, offset, shape, strides):
+        if not isinstance(storage, Storage):
+            raise InputError("a tensor without a storage")
+        shape, strides = tuple(shape), tuple(strides)
+        numbers = (offset, *shape, *strides)
+        if any(type(number) is not int or number < 0 for number in numbers):
+            raise InputError("a tensor whose offset, shape or stride is no count")
+        if len(shape) != len(strides) or len(shape) > MOST_DIMENSIONS:
+            raise InputError(f"a tensor of shape {shape[:20]}, strides {strides[:20]}")
+        elements = math.prod(shape)
+        steps = zip(shape, strides, strict=True)
+        last = offset + sum((size - 1) * stride for size, stride in steps)
+        if not 0 < elements <= storage.size or last >= storage.size:
+            raise InputError(
+                f"a tensor of shape {shape} at offset {offset} with strides {strides} "
+                f"reaches outside of its storage of {storage.size} elements"
+            )
+        self.storage, self.offset = storage, offset
+        self.shape, self.strides = shape, strides
+
+    def array(self) -> np.ndarray:
+        """Cut the window out: a read-only view, nothing is copied."""
+        elements = self.storage.elements
+        return np.lib.stride_tricks.as_strided(
+            elements[self.offset :],
+            self.shape,
+            tuple(stride * elements.itemsize for stride in self.strides),
+            writeable=False,
+        )
+
+
+def rebuild_tensor(storage, offset, shape, strides, *_rest) -> Tensor:
+    """Stand in for torch._utils._rebuild_tensor and _v2."""
+    return Tensor(storage, offset, shape, strides)
+
+
+def rebuild_parameter(tensor, *_rest):
+    """Stand in for torch._utils._rebuild_parameter: the tensor itself."""
+    return tensor
+
+
+def ordered_dict() -> dict:
+    """Stand in for collections.OrderedDict (a dict keeps its order too)."""
+    return {}
+
+
+NAMES = {
+    "collections.OrderedDict": ordered_dict,
+    "torch._utils._rebuild_tensor": rebuild_tensor,
+    "torch._utils._rebuild_tensor_v2": rebuild_tensor,
+    "torch._utils._rebuild_parameter": rebuild_parameter,
+    **{name: name for name in STORAGES},  # named only, never called
+}
+
+
+class Storages(dict):
+    """The storages a pickle points at, by key; checks them against the file."""
+
+    def __init__(self, file_bytes: int):
+        self.left = file_bytes
+
+    def __call__(self, persistent_id) -> Storage:
+        """Return the storage of ``("storage", type, key, device, size, ...)``."""
+        kind, name, key, _device, size, *view = persistent_id
+        if not isinstance(name, str) or not isinstance(key, str):
+            raise InputError("a pointer to something that is not a storage")
+        if kind != "storage" or name not in STORAGES:
+            raise InputError(f"a pointer to {name[:40]!r}, which is not a storage")
+        if type(size) is not int or size < 0 or view not in ([], [None]):
+            raise InputError(f"storage {key[:20]!r} of a size or form unknown here")
+        if key not in self:
+            self[key] = Storage(STORAGES[name], size)
+            self.left -= self[key].nbytes
+            if self.left < 0:  # also what stops a zip bomb
+                raise InputError("more elements than the file has bytes for")
+        if (self[key].element, self[key].size) != (STORAGES[name], size):
+            raise InputError(f"storage {key[:20]!r} described in two ways")
+        return self[key]
+
+
+def read_pth(path: str | Path) -> dict[str, np.ndarray]:
+    """Read the tensors of a PyTorch file of either form.
+
+    Returns name -> read-only array, float16, 32, 64, int or bool as stored
+    (bfloat16 becomes float32, which holds every one of its values). Names in nested
+    dicts are joined with a dot. Arrays may be views that are not contiguous.
+
+    Raises
+    ------
+    InputError : missing, cut short, damaged, of a form unknown here, a tensor
+        outside of its storage, or a pickle that names anything but tensors.
+    """
+    with readable(path, ".pth") as (stream, size):
+        zipped = stream.read(4) == b"PK\x03\x04"
+        stream.seek(0)
+        content = _read_zip(stream, size) if zipped else _read_legacy(stream, size)
+        return flatten(content, Tensor, lambda tensor: tensor.array())
+
+
+def _read_zip(stream, size: int):
+    with zipfile.ZipFile(stream) as archive:
+        pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        if len(pickles) != 1:
+            raise InputError("a zip, but without PyTorch's data.pkl")
+        folder = pickles[0].removesuffix("data.pkl")
+        storages = Storages(size)
+        text = _member(archive, pickles[0], size)
+        content = read_pickle(io.BytesIO(text), NAMES, storages)
+        order = "<"
+        if f"{folder}byteorder" in archive.namelist():
+            order = {b"little": "<", b"big": ">"}[
+                _member(archive, f"{folder}byteorder", size)
+            ]
+        for key, storage in storages.items():
+            data = _member(archive, f"{folder}data/{key}", size)
+            if len(data) != storage.nbytes:
+                raise InputError(f"storage {key[:20]!r} is not as long as it says")
+            storage.fill(data, order)
+    return content
+
+
+def _member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
+    """Read one member; PyTorch stores them all as they are."""
+    info = archive.getinfo(name)
+    if info.compress_type != zipfile.ZIP_STORED or info.file_size > size:
+        raise InputError("a compressed member, which PyTorch never writes")
+    return archive.read(info)
+
+
+def _read_legacy(stream, size: int):
+    if read_pickle(stream, {}) != LEGACY_MAGIC:
+        raise InputError("neither form of a PyTorch file")
+    version = read_pickle(stream, {})
+    if version != 1001:
+        raise InputError(f"version {version!r} of the old form, known is 1001")
+    read_pickle(stream, {})  # byte order and sizes of C types on the writer's machine
+    storages = Storages(size)
+    content = read_pickle(stream, NAMES, storages)
+    for key in read_pickle(stream, {}):
+        count = int.from_bytes(stream.read(8), "little")
+        storage = storages.get(key) if isinstance(key, str) else None
+        if storage is None or storage.size != count or storage.elements is not None:
+            raise InputError("the storages do not match the tensors")
+        # Little-endian on every machine: the writer swapped the bytes where needed.
+        storage.fill(stream.read(storage.nbytes), "<")
+    return content
