@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrnn_np.data.batches import PackedBatch
-from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.errors import InputError
 from mrnn_np.layers import (
     affine_backward,
@@ -148,7 +147,7 @@ class MRNN(Captioner):
         w, c_dw = dropout_forward(w, c.dropout_embedding, rng)
         r, c_r = recurrent_forward(w, p["U"], p["br"], batch.batch_sizes)
         r, c_dr = dropout_forward(r, c.dropout_recurrent, rng)
-        image, c_di = dropout_forward(batch.features, c.dropout_image, rng)
+        image, _ = dropout_forward(batch.features, c.dropout_image, rng)
         m, c_m = multimodal_forward(
             w, r, image, batch.sentence, p["Vw"], p["Vr"], p["Vi"], p["bm"]
         )

@@ -2,11 +2,11 @@
 
 With g the gradient of a parameter p and rate the learning rate:
 
-    SGD      v <- momentum v - rate g             p <- p + v
-    RMSprop  s <- decay s + (1 - decay) g^2       p <- p - rate g / sqrt(s + epsilon)
-    Adagrad  s <- s + g^2                         p <- p - rate g / (sqrt(s) + epsilon)
-    Adam     m <- beta1 m + (1 - beta1) g         p <- p - rate m^ / (sqrt(v^) + epsilon)
-             v <- beta2 v + (1 - beta2) g^2       m^ = m / (1 - beta1^t), v^ likewise
+    SGD      v <- momentum v - rate g           p <- p + v
+    RMSprop  s <- decay s + (1 - decay) g^2     p <- p - rate g / sqrt(s + epsilon)
+    Adagrad  s <- s + g^2                       p <- p - rate g / (sqrt(s) + epsilon)
+    Adam     m <- beta1 m + (1 - beta1) g       p <- p - rate m^ / (sqrt(v^) + epsilon)
+             v <- beta2 v + (1 - beta2) g^2     m^ = m / (1 - beta1^t), v^ likewise
 
 Knows: parameters, gradients and what it remembers of them. Does not know: the model,
 the loss, or when to stop.

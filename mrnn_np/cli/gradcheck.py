@@ -1,0 +1,36 @@
+"""`mrnn-np gradcheck`: every hand-written gradient beside a numerical one.
+
+Knows: which layers and models there are to check, and how to show the result. The
+checks themselves are in mrnn_np/gradcheck.py, the cases in mrnn_np/gradient_cases.py.
+"""
+
+import argparse
+import sys
+
+EXAMPLE = "mrnn-np gradcheck --seed 3"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the random numbers (default 0)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from mrnn_np.gradient_cases import run_all
+
+    print(f"{'layer':<26}{'of':<10}{'entries':>8}{'worst error':>13}{'limit':>8}")
+    failed = []
+    for case, check in run_all(args.seed):
+        mark = "ok" if check.passed else "WRONG"
+        print(
+            f"{case:<26}{check.name:<10}{check.entries:>8}{check.error:>13.1e}"
+            f"{check.limit:>8.0e}  {mark}",
+            flush=True,
+        )
+        if not check.passed:
+            failed.append((case, check))
+    for case, check in failed:
+        print(f"mrnn-np: {case}: {check}", file=sys.stderr)
+    print("all gradients are right" if not failed else f"{len(failed)} wrong")
+    return 1 if failed else 0

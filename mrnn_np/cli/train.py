@@ -1,0 +1,105 @@
+"""`mrnn-np train`: an m-RNN from a data set and the features of its images.
+
+Trains on the training list, chooses on the dev list. Knows: the order of the steps.
+Does not know: how any of them is done.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+EXAMPLE = (
+    "mrnn-np train flickr8k:DIR --features flickr8k.npz --out runs/flickr8k\n"
+    "         mrnn-np train scenes --features scenes.npz --config small.toml"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", metavar="DATASET", help="NAME:PATH, e.g. scenes")
+    parser.add_argument(
+        "--features", required=True, type=Path, help="file made by `mrnn-np features`"
+    )
+    parser.add_argument(
+        "--model", default="mrnn", choices=["mrnn"], help="which model (default mrnn)"
+    )
+    parser.add_argument(
+        "--config", type=Path, help="TOML file with [model] and [training] tables"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder of the run (default runs/ and the name of the data set)",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from mrnn_np.data import load_dataset
+    from mrnn_np.features import Features
+    from mrnn_np.models import MRNNConfig
+    from mrnn_np.progress import say
+    from mrnn_np.training import Trainer, load_config
+
+    model_config, config = load_config(args.config, MRNNConfig)
+    dataset = load_dataset(args.dataset)
+    features = Features.load(args.features)
+    out = args.out or Path("runs") / dataset.name
+    model, train, dev = prepare(dataset, features, model_config, config)
+    sizes = sum(value.size for value in model.params.values())
+    say(
+        f"{len(train)} training and {len(dev)} dev sentences, "
+        f"{len(model.vocabulary)} words, {sizes / 1e6:.2f} million parameters"
+    )
+    history = Trainer(model, config, out).fit(train, dev, resume=args.resume)
+    best = min(history, key=lambda entry: entry["dev_loss"])
+    print(
+        f"{out}/best.npz: dev perplexity {best['dev_perplexity']:.2f} "
+        f"after epoch {best['epoch']} of {len(history)}"
+    )
+    return 0
+
+
+def prepare(dataset, features, model_config, config):
+    """Build a model and its examples from a data set.
+
+    Vocabulary and feature statistics come from the training split alone.
+
+    Returns the model, the training examples and the dev examples.
+    """
+    import numpy as np
+
+    from mrnn_np.data import Vocabulary, get_tokenizer
+    from mrnn_np.models import MRNN
+
+    tokenize = get_tokenizer(dataset.tokenizer).tokenize
+    pairs = {split: list(dataset.sentences(split)) for split in ("train", "dev")}
+    vocabulary = Vocabulary.build(
+        (tokenize(text) for _, text in pairs["train"]), config.threshold
+    )
+    names = {
+        split: [n for n in dataset.split(split) if n not in features.failed]
+        for split in pairs
+    }
+    matrix = {split: features.rows(names[split]) for split in pairs}
+    model_config = dataclasses.replace(
+        model_config, image_size=matrix["train"].shape[1]
+    )
+    model = MRNN(
+        model_config,
+        vocabulary,
+        np.random.default_rng(config.seed),
+        tokenizer=dataset.tokenizer,
+        extractor=features.extractor,
+    )
+    model.set_feature_statistics(matrix["train"])
+    examples = [
+        model.examples(
+            [pair for pair in pairs[split] if pair[0] not in features.failed],
+            names[split],
+            matrix[split],
+        )
+        for split in ("train", "dev")
+    ]
+    return model, *examples

@@ -1,0 +1,250 @@
+"""The gradient checks of all layers and models, each on a small random case.
+
+A layer is checked through the scalar f = sum(weight * out) with a fixed random weight:
+then df/dout is `weight`, and what the backward pass makes of it are the gradients of f.
+
+Knows: how to call each layer. Does not know: how a check is made (gradcheck.py).
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from mrnn_np import layers
+from mrnn_np.data.batches import PackedBatch, pack
+from mrnn_np.data.vocabulary import SPECIALS, Vocabulary
+from mrnn_np.gradcheck import (
+    LIMIT_LAYER,
+    LIMIT_THROUGH_TIME,
+    STEP,
+    GradientCheck,
+    check_gradient,
+    check_projection,
+)
+from mrnn_np.models import MRNN, MRNNConfig
+
+STEPS = 16  # time steps of the longest sentence, <end> included
+Arrays = dict[str, np.ndarray]
+
+
+def check_layer(
+    forward: Callable[..., tuple[np.ndarray, object]],
+    backward: Callable,
+    arrays: Arrays,
+    rng: np.random.Generator,
+    limit: float = LIMIT_LAYER,
+    differentiable: tuple[str, ...] | None = None,
+) -> list[GradientCheck]:
+    """Check `backward` against `forward` on every entry of every input.
+
+    Parameters
+    ----------
+    forward : called with the arrays by name, returns (out, cache).
+    backward : called with (dout, cache), returns gradients in the order of the
+        differentiable arrays.
+    arrays : the arguments, float64; integer ones are passed on unchecked.
+    differentiable : which of them to check, all floating ones when None.
+    """
+    names = differentiable or tuple(
+        name for name, value in arrays.items() if value.dtype == np.float64
+    )
+    out, cache = forward(**arrays)
+    weight = rng.standard_normal(out.shape)
+    # A backward pass may use up its cache, and a forward pass its input.
+    grads = backward(weight.copy(), cache)
+    grads = grads if isinstance(grads, tuple) else (grads,)
+    return check_gradient(
+        lambda: float(np.vdot(weight, forward(**arrays)[0])),
+        {name: arrays[name] for name in names},
+        dict(zip(names, grads, strict=True)),
+        rng,
+        limit,
+    )
+
+
+def random_batch(
+    rng: np.random.Generator, words: int, image_size: int, steps: int = STEPS
+) -> PackedBatch:
+    """Return a batch of four sentences of random known words, the longest of `steps`.
+
+    Two of the sentences have equal length, and one is a single word.
+    """
+    lengths = [1, steps - 1, steps // 2, steps // 2]
+    ids = [rng.integers(len(SPECIALS), words, length) for length in lengths]
+    return pack(ids, rng.standard_normal((len(ids), image_size)))
+
+
+def small_model(rng: np.random.Generator, **choices) -> MRNN:
+    """Return a float64 m-RNN with about 1,200 parameters and 14 words."""
+    words = [*SPECIALS, *"abcdefghij"]
+    vocabulary = Vocabulary(words, rng.integers(1, 50, len(words)))
+    config = MRNNConfig(
+        image_size=7,
+        embedding_size=5,
+        recurrent_size=6,
+        multimodal_size=8,
+        **choices,
+    )
+    model = MRNN(config, vocabulary, rng, dtype=np.float64)
+    # Larger than the start of a training, so that no gradient is close to zero.
+    model.params["Wo"] *= 30
+    model.params["br"] += 0.1
+    return model
+
+
+def smallest_gap(model: MRNN, batch: PackedBatch) -> float:
+    """Return how near a recurrent unit comes to the kink of its ReLU.
+
+    A difference quotient across the kink is neither of the two slopes, so checks use
+    a seed where every unit keeps away from it by much more than the step.
+    """
+    p = model.params
+    x, _ = layers.stanh_forward(p["E1"][batch.tokens])
+    x, _ = layers.stanh_forward(layers.affine_forward(x, p["W2"], p["b2"])[0])
+    return recurrent_gap(x, p["U"], p["br"], batch.batch_sizes)
+
+
+def recurrent_gap(x, U, b, batch_sizes) -> float:
+    """Return the smallest |r_{t-1} U + w_t + b| over all steps and units."""
+    r, _ = layers.recurrent_forward(x, U, b, batch_sizes)
+    N = batch_sizes[0]
+    before = np.zeros_like(x)
+    before[N:] = r[layers.recurrent.predecessors(batch_sizes)]
+    return float(np.abs(before @ U + x + b).min())
+
+
+def layer_cases(seed: int) -> Iterator[tuple[str, list[GradientCheck]]]:
+    """Yield (layer, checks of its inputs and parameters) for every layer."""
+    rng = np.random.default_rng([seed, 1])
+    normal = rng.standard_normal
+    tokens = np.array([1, 3, 3, 0, 1, 4])
+    yield (
+        "embedding",
+        check_layer(
+            lambda table: layers.embedding_forward(tokens, table),
+            layers.embedding_backward,
+            {"table": normal((5, 3))},
+            rng,
+        ),
+    )
+    yield (
+        "affine",
+        check_layer(
+            layers.affine_forward,
+            layers.affine_backward,
+            {"x": normal((4, 3)), "W": normal((3, 5)), "b": normal(5)},
+            rng,
+        ),
+    )
+    yield (
+        "S-tanh",
+        check_layer(
+            layers.stanh_forward,
+            layers.stanh_backward,
+            {"x": 2 * normal((4, 6))},
+            rng,
+        ),
+    )
+    yield (
+        "dropout",
+        check_layer(
+            # The same mask at every call, as one training step sees one mask.
+            lambda x: layers.dropout_forward(x, 0.5, np.random.default_rng(seed)),
+            layers.dropout_backward,
+            {"x": normal((4, 6))},
+            rng,
+        ),
+    )
+    yield (
+        "multimodal",
+        check_layer(
+            lambda w, r, I, Vw, Vr, Vi, b: layers.multimodal_forward(
+                w, r, I, np.array([0, 1, 2, 0, 2]), Vw, Vr, Vi, b
+            ),
+            layers.multimodal_backward,
+            {
+                "w": normal((5, 4)),
+                "r": normal((5, 4)),
+                "I": normal((3, 6)),
+                "Vw": normal((4, 7)),
+                "Vr": normal((4, 7)),
+                "Vi": normal((6, 7)),
+                "b": normal(7),
+            },
+            rng,
+        ),
+    )
+    targets = np.array([2, 0, 6, 2])
+    yield (
+        "softmax + cross entropy",
+        check_layer(
+            lambda z: layers.softmax_loss_forward(z.copy(), targets),
+            layers.softmax_loss_backward,
+            {"z": 2 * normal((4, 7))},
+            rng,
+        ),
+    )
+    yield "L2", check_l2(rng)
+    yield f"recurrent, {STEPS} steps", check_recurrent(seed)
+
+
+def check_l2(rng: np.random.Generator) -> list[GradientCheck]:
+    """Check the penalty, whose layer adds to gradients instead of returning them."""
+    params = {"theta": rng.standard_normal((3, 4))}
+    grads = {"theta": np.zeros((3, 4))}
+    layers.l2_backward(params, 0.3, grads)
+    return check_gradient(lambda: layers.l2_forward(params, 0.3), params, grads, rng)
+
+
+def check_recurrent(seed: int) -> list[GradientCheck]:
+    """Check the recurrence through time, away from the kinks of its ReLU."""
+    for attempt in range(1000):
+        rng = np.random.default_rng([seed, 2, attempt])
+        batch = random_batch(rng, 14, 1)
+        arrays = {
+            "x": rng.standard_normal((len(batch.tokens), 5)),
+            "U": 0.9 * np.linalg.qr(rng.standard_normal((5, 5)))[0],
+            "b": 0.3 * rng.standard_normal(5),
+        }
+        if recurrent_gap(*arrays.values(), batch.batch_sizes) > 100 * STEP:
+            break
+    return check_layer(
+        lambda x, U, b: layers.recurrent_forward(x, U, b, batch.batch_sizes),
+        layers.recurrent_backward,
+        arrays,
+        rng,
+        LIMIT_THROUGH_TIME,
+    )
+
+
+def model_case(seed: int, dropout: float = 0.0) -> list[GradientCheck]:
+    """Check every parameter of the whole m-RNN, then all of them by projection."""
+    rates = {
+        f"dropout_{name}": dropout
+        for name in ("embedding", "recurrent", "image", "multimodal")
+    }
+    for attempt in range(1000):
+        rng = np.random.default_rng([seed, 3, attempt])
+        model = small_model(rng, **rates)
+        batch = random_batch(rng, len(model.vocabulary), 7)
+        # With dropout the states differ from those the gap is measured on; the
+        # masks scale them, so the kinks are met as rarely.
+        if smallest_gap(model, batch) > 20 * STEP:
+            break
+
+    def loss() -> float:
+        return model.loss_and_grads(batch, np.random.default_rng(seed))[0]
+
+    grads = model.loss_and_grads(batch, np.random.default_rng(seed))[1]
+    checks = check_gradient(loss, model.params, grads, rng, LIMIT_THROUGH_TIME)
+    return [*checks, check_projection("all", loss, model.params, grads, rng)]
+
+
+def run_all(seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
+    """Yield (what was checked, result) for every layer and model."""
+    for name, checks in layer_cases(seed):
+        for check in checks:
+            yield name, check
+    for name, dropout in (("m-RNN", 0.0), ("m-RNN with dropout", 0.5)):
+        for check in model_case(seed, dropout):
+            yield name, check
