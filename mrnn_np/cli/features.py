@@ -1,0 +1,65 @@
+"""`mrnn-np features`: compute the features of a data set's images, once."""
+
+import argparse
+import time
+
+DEFAULT_CNN = "efficientnet_lite0"
+EXAMPLE = (
+    "mrnn-np features flickr8k:data/flickr8k --cnn efficientnet_lite0 "
+    "-o flickr8k.lite0.npz --jobs 2"
+)
+
+
+def positive(text: str) -> int:
+    """Return a number from 1 on; argparse reports anything else."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", metavar="DATASET", help="NAME:PATH, or scenes")
+    parser.add_argument(
+        "--cnn",
+        metavar="NAME",
+        help="a pretrained network, a converted .npz, or scenes (no CNN); default: "
+        f"scenes for the data set scenes, otherwise {DEFAULT_CNN}",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="F.npz", required=True, help="file to write"
+    )
+    parser.add_argument("--split", metavar="S", help="one split (default: all)")
+    parser.add_argument(
+        "--jobs", metavar="J", type=positive, default=1, help="processes (default: 1)"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an interrupted run, or add images that F.npz lacks",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from mrnn_np.data import load_dataset
+    from mrnn_np.features import extract_features
+    from mrnn_np.progress import say
+
+    dataset = load_dataset(args.dataset)
+    for remark in dataset.remarks:
+        say(f"{dataset.name}: {remark}")
+    splits = [args.split] if args.split else list(dataset.splits)
+    names = [name for split in splits for name in dataset.split(split)]
+    is_scenes = dataset.name.partition(":")[0] == "scenes"
+    cnn = args.cnn or ("scenes" if is_scenes else DEFAULT_CNN)
+    start = time.perf_counter()
+    features = extract_features(
+        dataset.images, names, cnn, args.output, args.jobs, args.resume, dataset.name
+    )
+    seconds = time.perf_counter() - start
+    failed = f", {len(features.failed)} could not be read" if features.failed else ""
+    print(
+        f"{args.output}: {len(features)} images, {features.size} numbers each by {cnn}"
+        f"{failed}, {seconds:.1f} s"
+    )
+    return 0
