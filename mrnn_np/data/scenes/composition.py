@@ -123,7 +123,9 @@ def make_group(
     """Draw shape, size and radius by lot; `centres` are shares of the side."""
     size = pick(rng, sizes)
     low, high = large if size == "large" else (8, 10)
-    pixels = tuple((round(x * SIDE, 1), round(y * SIDE, 1)) for x, y in centres)
+    pixels = tuple(
+        (round(float(x) * SIDE, 1), round(float(y) * SIDE, 1)) for x, y in centres
+    )
     radius = float(rng.integers(low, high + 1))
     return Group(colour, pick(rng, shapes), size, pixels, radius)
 

@@ -1,0 +1,214 @@
+"""Feature files: rows by name, blocks that survive, broken pictures, other CNNs."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mrnn_np.features
+from mrnn_np.data.scenes import SceneImages
+from mrnn_np.data.scenes.features import SceneFeatures
+from mrnn_np.errors import InputError
+from mrnn_np.features import (
+    Features,
+    check_same_extractor,
+    compact,
+    extract_features,
+    identity,
+    load_extractor,
+)
+from mrnn_np.images import ImageFolder, NoImages
+
+SCENES = SceneImages()
+NAMES = SCENES.names()[:10]
+
+
+class Brightness:
+    """An extractor of three numbers: the mean of each colour, times `factor`."""
+
+    name, sha256, feature_size = "brightness", "b" * 64, 3
+
+    def __init__(self, factor=1.0):
+        self.preprocessing = {"factor": factor}
+        self.factor = factor
+
+    def features(self, images):
+        means = [np.asarray(image).mean((0, 1)) * self.factor for image in images]
+        return np.array(means, np.float32).reshape(-1, 3)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(mrnn_np.features, "BLOCK", 4)
+
+
+def make_folder(path, *colours):
+    path.mkdir()
+    for i, colour in enumerate(colours):
+        Image.new("RGB", (5, 4), colour).save(path / f"{i}.png")
+    return ImageFolder(path)
+
+
+def test_rows_equal_what_the_extractor_says(tmp_path):
+    goal = tmp_path / "new folder" / "f.npz"
+    features = extract_features(SCENES, NAMES, "scenes", goal, dataset="scenes")
+    expected = SceneFeatures().features(SCENES.open(name) for name in NAMES)
+    for copy in (features, Features.load(goal)):
+        assert copy.names == tuple(NAMES) and copy.size == 236 and len(copy) == 10
+        assert copy.matrix.dtype == np.float16
+        rows = copy.rows([NAMES[7], NAMES[2], NAMES[7]])
+        assert rows.dtype == np.float32
+        assert np.allclose(rows, expected[[7, 2, 7]], rtol=1e-3, atol=1e-6)
+        assert copy.extractor == identity(SceneFeatures())
+        assert copy.dataset == "scenes" and copy.failed == {}
+        assert NAMES[3] in copy and "scene0099" not in copy
+    assert [path.name for path in goal.parent.iterdir()] == ["f.npz"]
+
+
+def test_two_processes_give_the_same(tmp_path):
+    one = extract_features(SCENES, NAMES, "scenes", tmp_path / "1.npz")
+    two = extract_features(SCENES, NAMES, "scenes", tmp_path / "2.npz", jobs=2)
+    given = extract_features(SCENES, NAMES, SceneFeatures(), tmp_path / "3.npz", jobs=2)
+    assert one.names == two.names == given.names
+    assert np.array_equal(one.matrix, two.matrix)
+    assert np.array_equal(one.matrix, given.matrix)
+
+
+@dataclasses.dataclass
+class Interrupted:
+    """Images behind which somebody presses Ctrl-C after `after` of them."""
+
+    images: object
+    after: int
+
+    def __contains__(self, name):
+        return name in self.images
+
+    def open(self, name):
+        if self.after == 0:
+            raise KeyboardInterrupt
+        self.after -= 1
+        return self.images.open(name)
+
+
+def test_an_interrupted_run_goes_on(tmp_path, capsys):
+    goal, whole = tmp_path / "f.npz", tmp_path / "whole.npz"
+    extract_features(SCENES, NAMES, "scenes", whole)
+    with pytest.raises(KeyboardInterrupt):
+        extract_features(Interrupted(SCENES, 9), NAMES, "scenes", goal)
+    assert "go on with --resume" in capsys.readouterr().err
+    assert not goal.exists()
+    with pytest.raises(InputError, match=r"f\.npz\.part: holds an interrupted run"):
+        extract_features(SCENES, NAMES, "scenes", goal)
+    with pytest.raises(InputError, match=r"made by scenes \(.*go on with brightness"):
+        extract_features(SCENES, NAMES, Brightness(), goal, resume=True)
+    # Two blocks of four were finished: two pictures are left to do.
+    rest = Interrupted(SCENES, 2)
+    extract_features(rest, NAMES, "scenes", goal, resume=True)
+    assert rest.after == 0
+    assert goal.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f.npz", "whole.npz"]
+
+
+def test_resume_adds_what_a_finished_file_lacks(tmp_path):
+    goal = tmp_path / "f.npz"
+    extract_features(SCENES, NAMES[4:], "scenes", goal)
+    before = goal.read_bytes()
+    with pytest.raises(InputError, match="exists already: --resume adds"):
+        extract_features(SCENES, NAMES, "scenes", goal)
+    with pytest.raises(InputError, match="cannot go on with brightness"):
+        extract_features(SCENES, NAMES, Brightness(), goal, resume=True)
+    assert goal.read_bytes() == before
+    features = extract_features(SCENES, NAMES[:6], "scenes", goal, resume=True)
+    assert features.names == tuple(NAMES)
+    again = extract_features(Interrupted(SCENES, 0), NAMES, "scenes", goal, resume=True)
+    assert np.array_equal(again.matrix, features.matrix)
+
+
+def test_broken_images_are_named_skipped_and_listed(tmp_path, capsys):
+    images = make_folder(tmp_path / "images", "red", "lime", "blue")
+    (images.path / "bad.png").write_bytes(b"no picture")
+    names = ["0.png", "bad.png", "gone.png", "2.png"]
+    goal = tmp_path / "f.npz"
+    extract_features(images, names, Brightness(), goal)
+    error = capsys.readouterr().err
+    assert "skipped bad.png:" in error and "not an image" in error
+    assert "skipped gone.png:" in error
+    features = Features.load(goal)
+    assert features.names == ("0.png", "2.png")
+    assert features.rows(["2.png"]).tolist() == [[0, 0, 255]]
+    assert set(features.failed) == {"bad.png", "gone.png"}
+    with pytest.raises(
+        InputError, match=r"'bad\.png' has no features, it could not be"
+    ):
+        features.rows(["0.png", "bad.png"])
+    # A picture that was mended is taken in.
+    Image.new("RGB", (2, 2), "lime").save(images.path / "bad.png")
+    mended = extract_features(images, names, Brightness(), goal, resume=True)
+    assert mended.names == ("0.png", "bad.png", "2.png")
+    assert set(mended.failed) == {"gone.png"}
+
+
+def test_no_picture_at_all(tmp_path):
+    goal = tmp_path / "f.npz"
+    with pytest.raises(InputError, match="no zip here"):
+        extract_features(NoImages("no zip here"), NAMES, "scenes", goal)
+    with pytest.raises(InputError, match="no image to compute"):
+        extract_features(SCENES, [], "scenes", goal)
+    images = ImageFolder(tmp_path)
+    (tmp_path / "a.png").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"no image could be read; a\.png: .*not an"):
+        extract_features(images, ["a.png"], Brightness(), goal)
+    assert not goal.exists()
+
+
+def test_numbers_too_large_for_float16_stay_float32(tmp_path):
+    images = make_folder(tmp_path / "images", *["black"] * 4, "white")
+    goal = tmp_path / "f.npz"
+    names = images.names()
+    features = extract_features(images, names, Brightness(1000.0), goal)
+    assert features.matrix.dtype == np.float32
+    assert features.rows(["4.png"]).tolist() == [[255000.0] * 3]
+    assert compact(np.full((1, 2), 65504, np.float32), ["a"], "x").dtype == np.float16
+    for value in (np.nan, np.inf):
+        with pytest.raises(InputError, match="features of b are not finite"):
+            compact(np.array([[1.0], [value]], np.float32), ["a", "b"], "cnn")
+
+
+def test_missing_rows_say_how_to_get_them(tmp_path):
+    features = Features(["a"], np.ones((1, 2)), identity(Brightness()), source="f.npz")
+    with pytest.raises(InputError, match=r"'b'.*--cnn brightness -o f\.npz --resume"):
+        features.rows(["a", "b"])
+
+
+def test_a_model_refuses_features_of_another_cnn():
+    needed = identity(Brightness())
+    check_same_extractor(needed, dict(needed))
+    other = identity(SceneFeatures())
+    with pytest.raises(InputError, match=r"f\.npz: made by scenes.*of brightness"):
+        check_same_extractor(other, needed, "f.npz")
+    with pytest.raises(InputError, match=r"other weights \(c{64}, not b{64}\)"):
+        check_same_extractor({**needed, "sha256": "c" * 64}, needed)
+    with pytest.raises(InputError, match="other preprocessing"):
+        check_same_extractor({**needed, "preprocessing": {}}, needed)
+
+
+def test_wrong_files(tmp_path):
+    goal = tmp_path / "f.npz"
+    extract_features(SCENES, NAMES, "scenes", goal)
+    content = goal.read_bytes()
+    goal.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"f\.npz: not a readable"):
+        Features.load(goal)
+    with pytest.raises(InputError, match="no such file"):
+        Features.load(tmp_path / "gone.npz")
+    with pytest.raises(InputError, match="2 different names for a matrix"):
+        Features(["a", "b"], np.ones((3, 2)), identity(Brightness()))
+
+
+def test_an_extractor_that_does_not_exist(tmp_path, monkeypatch):
+    monkeypatch.setenv("MRNN_NP_HOME", str(tmp_path))
+    with pytest.raises(InputError, match="squeezenet9"):
+        extract_features(SCENES, NAMES, "squeezenet9", tmp_path / "f.npz")
+    assert load_extractor("scenes").name == "scenes"
