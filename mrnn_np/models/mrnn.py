@@ -67,11 +67,13 @@ class MRNNConfig:
         for name in ("image", "embedding", "recurrent", "multimodal"):
             size = getattr(self, f"{name}_size")
             if not isinstance(size, int) or size < 1:
-                raise InputError(f"{name}_size must be a positive integer, not {size}")
+                raise InputError(
+                    f"{name}_size must be a positive integer, not {size!r}"
+                )
         for name in ("embedding", "recurrent", "image", "multimodal"):
             rate = getattr(self, f"dropout_{name}")
-            if not 0 <= rate < 1:
-                raise InputError(f"dropout_{name} must be in [0, 1), not {rate}")
+            if not isinstance(rate, int | float) or not 0 <= rate < 1:
+                raise InputError(f"dropout_{name} must be in [0, 1), not {rate!r}")
 
 
 class MRNN(Captioner):
