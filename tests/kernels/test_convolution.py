@@ -1,0 +1,157 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrnn_np.kernels import convolution as module
+from mrnn_np.kernels.bias import add_bias, add_bias_plain
+from mrnn_np.kernels.convolution import convolution, convolution_plain
+from mrnn_np.kernels.depthwise import depthwise, depthwise_plain
+from mrnn_np.kernels.windows import resolve_padding
+
+
+def by_loops(x, weight, bias, stride, padding, groups=1):
+    """The equation, with explicit padding; stride is one number."""
+    kh, kw, c_in, c_out = weight.shape
+    (top, bottom), (left, right) = padding
+    height = (x.shape[1] + top + bottom - kh) // stride + 1
+    width = (x.shape[2] + left + right - kw) // stride + 1
+    out = np.zeros((len(x), height, width, c_out))
+    for n, y, column, o in itertools.product(*map(range, out.shape)):
+        out[n, y, column, o] = bias[o]
+        group = o // (c_out // groups)
+        for i, j, c in itertools.product(range(kh), range(kw), range(c_in)):
+            row, col = y * stride + i - top, column * stride + j - left
+            if 0 <= row < x.shape[1] and 0 <= col < x.shape[2]:
+                pixel = x[n, row, col, group * c_in + c]
+                out[n, y, column, o] += pixel * weight[i, j, c, o]
+    return out
+
+
+def arrays(seed, *shapes, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+
+
+@pytest.mark.parametrize("function", [convolution, convolution_plain])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 2), (2, 0))])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_it_is_the_equation(function, stride, padding, groups):
+    x, weight, bias = arrays(0, (2, 5, 4, 4), (3, 2, 4 // groups, 6), (6,))
+    expected = by_loops(x, weight, bias, stride, padding, groups)
+    got = function(x, weight, bias, stride, padding, groups)
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_by_hand():
+    x = np.arange(9.0).reshape(1, 3, 3, 1)
+    weight = np.array([[1.0, 0.0], [0.0, -1.0]]).reshape(2, 2, 1, 1)
+    # Every pixel minus the one below and to the right of it: always -4; bias 5.
+    out = convolution(x, weight, np.array([5.0]))
+    np.testing.assert_array_equal(out, np.ones((1, 2, 2, 1)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4),
+    st.integers(1, 4), st.integers(1, 3), st.integers(1, 3),
+    st.sampled_from(["SAME", 1, 3, ((0, 2), (1, 0))]),
+    st.sampled_from([1, 2, 3]), st.sampled_from([None, "relu", "relu6"]),
+)  # fmt: skip
+def test_blocks_give_what_one_product_gives(
+    count, height, width, kh, kw, stride_y, stride_x, padding, groups, activation
+):
+    sides = resolve_padding(padding, (height, width), (kh, kw), (stride_y, stride_x))
+    if height + sum(sides[0]) < kh or width + sum(sides[1]) < kw:
+        return
+    x, weight, bias = arrays(
+        1, (count, height, width, 2 * groups), (kh, kw, 2, 3 * groups), (3 * groups,)
+    )
+    rest = (weight, 3 * bias, (stride_y, stride_x), padding, groups, activation)
+    expected = convolution_plain(x, *rest)
+    with pytest.MonkeyPatch.context() as patch:
+        for block, fewest in ((1 << 20, 512), (600, 1), (1, 10)):
+            patch.setattr(module, "BLOCK", block)
+            patch.setattr(module, "FEWEST_ROWS", fewest)
+            got = convolution(x, *rest)
+            np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-11)
+
+
+def test_it_is_linear_and_moves_with_the_picture():
+    x, other, weight = arrays(2, (1, 8, 8, 2), (1, 8, 8, 2), (3, 3, 2, 4))
+    none = np.zeros(4)
+    total = convolution(x + 2 * other, weight, none)
+    parts = convolution(x, weight, none) + 2 * convolution(other, weight, none)
+    np.testing.assert_allclose(total, parts, atol=1e-12)
+    moved = convolution(np.roll(x, 2, axis=1), weight, none)
+    np.testing.assert_allclose(
+        moved[:, 2:], convolution(x, weight, none)[:, :-2], atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_dtype_and_input_are_left_alone(dtype, kernel):
+    x, weight, bias = arrays(3, (2, 6, 5, 3), (kernel, kernel, 3, 4), (4,), dtype=dtype)
+    before = x.copy()
+    out = convolution(x, weight, bias, 1, "SAME", 1, "relu")
+    assert out.dtype == dtype and out.shape == (2, 6, 5, 4)
+    np.testing.assert_array_equal(x, before)
+    turned = np.ascontiguousarray(x.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)
+    np.testing.assert_allclose(
+        convolution(turned, weight, bias, 1, "SAME", 1, "relu"), out, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("function", [convolution, convolution_plain])
+def test_channels_that_do_not_fit(function):
+    x, weight, bias = arrays(4, (1, 4, 4, 3), (3, 3, 2, 4), (4,))
+    with pytest.raises(ValueError, match="3 channels in 1 group"):
+        function(x, weight, bias)
+    with pytest.raises(ValueError, match="does not fit"):
+        function(x[..., :2], np.zeros((5, 5, 2, 4)), bias)
+
+
+# --- depthwise: a convolution with as many groups as channels ------------------------
+
+
+@pytest.mark.parametrize("kernel", [(3, 3), (5, 5), (2, 4)])
+@pytest.mark.parametrize("stride", [1, 2, (1, 3)])
+@pytest.mark.parametrize("padding", ["SAME", "VALID", 3, ((0, 2), (1, 0))])
+@pytest.mark.parametrize("activation", [None, "relu6"])
+def test_depthwise_is_a_convolution_in_groups_of_one(
+    kernel, stride, padding, activation
+):
+    x, weight, bias = arrays(5, (2, 6, 7, 5), (*kernel, 5), (5,))
+    x *= 4
+    expected = convolution_plain(
+        x, weight[:, :, None], bias, stride, padding, 5, activation
+    )
+    rest = (x, weight, bias, stride, padding, activation)
+    np.testing.assert_allclose(depthwise(*rest), expected, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(depthwise_plain(*rest), expected, rtol=1e-11, atol=1e-11)
+
+
+def test_depthwise_keeps_float32_and_checks_channels():
+    x, weight, bias = arrays(6, (1, 4, 4, 3), (3, 3, 3), (3,), dtype=np.float32)
+    assert depthwise(x, weight, bias).dtype == np.float32
+    with pytest.raises(ValueError, match="3 channels, but weights for 2"):
+        depthwise(x, weight[..., :2], bias[:2])
+
+
+# --- bias and activation --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "relu6"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bias_and_activation(activation, dtype):
+    rows, bias = arrays(7, (20, 5), (5,), dtype=dtype)
+    rows *= 8
+    rows[3, 2] = np.nan
+    expected = add_bias_plain(rows, bias, activation)
+    got = add_bias(rows, bias, activation)
+    assert got is rows and got.dtype == dtype and np.isnan(got[3, 2])
+    np.testing.assert_array_equal(got, expected)
