@@ -172,7 +172,12 @@ FULL_FILES = {
 
 def _check_weights(name, network, weights, size):
     """Raise InputError unless every array has a place and the right shape."""
-    expected = weight_shapes(network, size)
+    if not weights:
+        raise InputError(f"{name}: holds no weights")
+    try:
+        expected = weight_shapes(network, size)
+    except ValueError as error:
+        raise InputError(f"{name}: pictures of {size} pixels: {error}") from None
     for key, array in weights.items():
         if key not in expected:
             raise InputError(f"{name}: array {key} has no place in the network")
@@ -197,11 +202,10 @@ def _front(network: list[Layer], weights) -> list[Layer]:
         )
     )
     behind = weighted - {layer.name for layer in front}
-    if behind or not weighted:
-        first = network[len(front)].name if len(front) < len(network) else "?"
+    if behind:
         raise InputError(
-            f"weights of {', '.join(sorted(behind)) or 'no layer'} are here, but those "
-            f"of {first} before them are missing"
+            f"weights of {', '.join(sorted(behind))} are here, but those of "
+            f"{network[len(front)].name} before them are missing"
         )
     return front
 

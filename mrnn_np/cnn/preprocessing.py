@@ -60,21 +60,25 @@ class Preprocessing:
         InputError : a field that is missing, unknown or has no meaning.
         """
         try:
-            made = cls(**fields)
-            made = cls(**{**fields, "mean": tuple(made.mean), "std": tuple(made.std)})
+            made = cls(**{name: _frozen(value) for name, value in fields.items()})
         except TypeError as error:
             raise InputError(f"preprocessing: {error}") from None
-        for name, known in (
-            ("resize", RESIZES),
-            ("interpolation", INTERPOLATIONS),
-            ("channels", CHANNELS),
-        ):
-            if getattr(made, name) not in known:
+        allowed = {
+            "resize": made.resize in RESIZES,
+            "interpolation": made.interpolation in INTERPOLATIONS,
+            "channels": made.channels in CHANNELS,
+            "size": isinstance(made.size, int) and made.size > 0,
+            "resize_to": isinstance(made.resize_to, int),
+            "scale": isinstance(made.scale, int | float),
+            "mean": _three_numbers(made.mean),
+            "std": _three_numbers(made.std) and min(made.std) > 0,
+        }
+        for name, fine in allowed.items():
+            if not fine:
                 raise InputError(
-                    f"preprocessing: {name} is {getattr(made, name)!r}, expected one "
-                    f"of {', '.join(known)}"
+                    f"preprocessing: {name} cannot be {getattr(made, name)!r}"
                 )
-        if not 0 < made.size <= made.resize_to:
+        if made.size > made.resize_to:
             raise InputError(
                 f"preprocessing: a square of {made.size} cannot be cut out of "
                 f"{made.resize_to} pixels"
@@ -118,6 +122,18 @@ class Preprocessing:
             box = (left, top, left + side, top + side)
         method = Resampling[self.interpolation.upper()]
         return np.asarray(image.resize((self.size, self.size), method, box))
+
+
+def _frozen(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _three_numbers(value) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == 3
+        and all(isinstance(number, int | float) for number in value)
+    )
 
 
 def as_picture(image):

@@ -1,0 +1,93 @@
+import numpy as np
+
+from mrnn_np.cnn import graph
+from mrnn_np.cnn.architectures import Layer, build
+from mrnn_np.cnn.graph import plan, run
+from mrnn_np.cnn.operations import apply
+
+# A picture splits into two branches that meet; `side` leads nowhere that is wanted.
+LAYERS = [
+    Layer("a", "convolution", ("input",), 4, kernel=1),
+    Layer("a_relu", "relu", ("a",)),
+    Layer("b", "convolution", ("a_relu",), 4, kernel=3, padding=1),
+    Layer("b_relu6", "relu6", ("b",)),
+    Layer("sum", "add", ("b_relu6", "a_relu")),
+    Layer("side", "max_pool", ("sum",), kernel=2, stride=2),
+    Layer("drop", "dropout", ("sum",)),
+    Layer("c", "depthwise", ("drop",), kernel=3, padding="SAME"),
+    Layer("both", "concat", ("c", "drop")),
+    Layer("pool", "global_average_pool", ("both",)),
+    Layer("out", "fully_connected", ("pool",), 5),
+]
+
+
+def make_weights(rng):
+    shapes = {"a": (1, 1, 3, 4), "b": (3, 3, 4, 4), "c": (3, 3, 4), "out": (8, 5)}
+    weights = {}
+    for name, shape in shapes.items():
+        weights[f"{name}.weight"] = rng.standard_normal(shape)
+        weights[f"{name}.bias"] = rng.standard_normal(shape[-1])
+    return weights
+
+
+def run_everything(weights, x):
+    """The twin: every layer in turn, nothing fused, nothing forgotten."""
+    values = {"input": x}
+    for layer in LAYERS:
+        inputs = [values[name].copy() for name in layer.inputs]
+        values[layer.name] = apply(layer, inputs, weights)
+    return values
+
+
+def test_any_set_of_taps_gives_what_the_whole_network_gives():
+    rng = np.random.default_rng(0)
+    weights, x = make_weights(rng), rng.standard_normal((2, 6, 6, 3))
+    original = x.copy()
+    expected = run_everything(weights, x)
+    names = [layer.name for layer in LAYERS]
+    for wanted in [names, ["out"], ["a"], ["a", "out"], ["b", "b_relu6"], ["sum", "c"]]:
+        got = run(plan(LAYERS, wanted), weights, x)
+        assert set(wanted) <= set(got)
+        for name in wanted:
+            np.testing.assert_allclose(got[name], expected[name], atol=1e-12)
+    np.testing.assert_array_equal(x, original)
+
+
+def test_layers_that_nobody_asked_for_are_not_computed():
+    steps = plan(LAYERS, ["sum"])
+    assert [step.output for step in steps] == ["a_relu", "b_relu6", "sum"]
+
+
+def test_a_relu_is_fused_unless_what_it_reads_is_wanted():
+    first = plan(LAYERS, ["out"])[0]
+    assert (first.layer.name, first.activation, first.output) == ("a", "relu", "a_relu")
+    first = plan(LAYERS, ["a", "out"])[0]
+    assert (first.layer.name, first.activation, first.output) == ("a", None, "a")
+
+
+def test_outputs_are_dropped_after_their_last_reader():
+    after = {step.output: set(step.finished) for step in plan(LAYERS, ["out"])}
+    assert after["a_relu"] == {"input"}
+    assert after["b_relu6"] == set()  # the sum still reads a_relu
+    assert after["sum"] == {"a_relu", "b_relu6"}
+    assert after["both"] == {"c", "drop"}
+    weights = make_weights(np.random.default_rng(0))
+    assert set(run(plan(LAYERS, ["out"]), weights, np.ones((1, 4, 4, 3)))) == {"out"}
+
+
+def test_a_deep_network_keeps_two_maps_at_most(monkeypatch):
+    """VGG-16 on one image: never more than an input and an output at a time."""
+    alive, most = {"input": 1}, 0
+
+    def count(layer, inputs, weights, activation):
+        return layer.name
+
+    monkeypatch.setattr(graph, "apply", count)
+    layers = build("vgg16")
+    for step in plan(layers, ["fc8"]):
+        alive[step.output] = 1
+        most = max(most, len(alive))
+        for name in step.finished:
+            del alive[name]
+    assert most == 2 and set(alive) == {"fc8"}
+    assert run(plan(layers, ["fc8"]), {}, "x") == {"fc8": "fc8"}

@@ -1,0 +1,159 @@
+import numpy as np
+import pytest
+
+import mrnn_np
+from mrnn_np.cnn import CNN, Preprocessing, build, load_cnn, weight_shapes
+from mrnn_np.errors import InputError
+from mrnn_np.storage import save_arrays
+
+SIZE = 63  # small enough for plain Python; AlexNet's pool5 is one position here
+
+
+def make(architecture="alexnet", until=None, size=SIZE, variant=None, dtype="f4"):
+    """Return header and random weights of a network, up to a layer."""
+    rng = np.random.default_rng(0)
+    layers = build(architecture, variant)
+    names = [layer.name for layer in layers]
+    layers = layers[: names.index(until) + 1] if until else layers
+    arrays = {
+        name: (rng.standard_normal(shape) / np.sqrt(shape[-1] * 9)).astype(dtype)
+        for name, shape in weight_shapes(layers, size).items()
+    }
+    header = {
+        "name": "tiny",
+        "architecture": architecture,
+        "variant": variant,
+        "preprocessing": Preprocessing(size, size, scale=1 / 255).to_dict(),
+    }
+    return header, arrays
+
+
+@pytest.fixture(scope="module")
+def front():
+    return CNN(*make(until="conv5"))
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(1)
+    return [rng.integers(0, 256, (70, 80, 3), np.uint8) for _ in range(3)]
+
+
+def test_the_front_of_a_network_runs_as_far_as_it_can(front, images):
+    assert front.layer_names[-2:] == ("pool5", "dropout6")
+    assert (front.feature_layer, front.feature_size) == ("pool5", 256)
+    x = front.preprocess(images)
+    out = front.forward(x)
+    assert out.shape == (3, 1, 1, 256) and out.dtype == np.float32
+    taps = front.forward(x, ["pool5", "conv2", "relu2"])
+    assert list(taps) == ["pool5", "conv2", "relu2"]
+    np.testing.assert_array_equal(taps["pool5"], out)
+    np.testing.assert_array_equal(taps["relu2"], np.maximum(taps["conv2"], 0))
+
+
+def test_features_do_not_depend_on_the_batch(front, images):
+    together = front.features(iter(images))
+    assert together.shape == (3, 256) and together.dtype == np.float32
+    apart = front.features(images, batch_size=1)
+    np.testing.assert_allclose(together, apart, rtol=1e-5, atol=1e-6)
+    assert front.features([]).shape == (0, 256)
+
+
+@pytest.mark.slow
+def test_a_map_of_features_is_averaged(images):
+    cnn = CNN(*make("squeezenet1_1", variant="keras"))
+    x = cnn.preprocess(images)
+    assert cnn.feature_layer == "fire9" and cnn.feature_size == 512
+    expected = cnn.forward(x, ["fire9"])["fire9"].mean((1, 2))
+    np.testing.assert_allclose(cnn.features(images), expected, rtol=1e-5)
+    probabilities = cnn.classify(images)
+    assert probabilities.shape == (3, 1000)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    scores = cnn.forward(x)
+    np.testing.assert_array_equal(probabilities.argmax(1), scores.argmax(1))
+
+
+def test_what_is_missing_says_where_it_is(front, images):
+    with pytest.raises(InputError, match=r"no weights for fc7.*alexnet-owt-7be5be79"):
+        front.forward(front.preprocess(images), ["fc7"])
+    with pytest.raises(InputError, match="nothing to classify with"):
+        front.classify(images)
+    with pytest.raises(InputError, match=r"no layer 'conv9'; its layers: conv1, relu1"):
+        front.forward(front.preprocess(images), ["conv9"])
+    with pytest.raises(InputError, match=r"input of shape \(63, 63, 3\)"):
+        front.forward(np.zeros((63, 63, 3)))
+
+
+def test_a_file_is_loaded_as_it_was_saved(tmp_path, images):
+    header, arrays = make(until="conv3")
+    path = tmp_path / "tiny.npz"
+    digest = save_arrays(path, "cnn", header, arrays)
+    cnn = mrnn_np.load_cnn(path)
+    assert (cnn.name, cnn.architecture, cnn.variant) == ("tiny", "alexnet", None)
+    assert cnn.sha256 == digest and cnn.layer_names[-1] == "relu3"
+    assert cnn.feature_layer == "relu3" and cnn.feature_size == 384
+    np.testing.assert_array_equal(
+        cnn.features(images), CNN(header, arrays).features(images)
+    )
+
+
+def test_half_precision_weights_are_computed_in_single():
+    cnn = CNN(*make(until="conv1", dtype="f2"))
+    assert cnn.weights["conv1.weight"].dtype == np.float32
+    assert cnn.forward(np.zeros((1, SIZE, SIZE, 3))).dtype == np.float32
+
+
+def test_a_name_is_looked_up_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MRNN_NP_HOME", str(tmp_path))
+    header, arrays = make(until="conv1")
+    save_arrays(tmp_path / "cnn" / "mine.npz", "cnn", header, arrays)
+    assert load_cnn("mine").layer_names == ("conv1", "relu1", "pool1")
+    with pytest.raises(InputError, match="resnet"):
+        load_cnn("resnet")
+    with pytest.raises(InputError, match=r"other\.npz: no such file"):
+        load_cnn(tmp_path / "other.npz")
+
+
+def broken(change):
+    header, arrays = make(until="conv3")
+    change(header, arrays)
+    return header, arrays
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda h, a: a.pop("conv1.bias"), "has conv1.weight but no conv1.bias"),
+        (lambda h, a: a.update(odd=np.ones(3)), "array odd has no place"),
+        (
+            lambda h, a: a.update({"conv2.weight": np.ones((3, 3, 64, 192))}),
+            r"conv2.weight has shape \(3, 3, 64, 192\), the network needs \(5, 5",
+        ),
+        (
+            lambda h, a: [a.pop("conv2.weight"), a.pop("conv2.bias")],
+            "weights of conv3 are here, but those of conv2 before them are missing",
+        ),
+        (lambda h, a: a.clear(), "tiny: holds no weights"),
+        (
+            lambda h, a: h["preprocessing"].update(size=20),
+            "pictures of 20 pixels: a window of 3 does not fit",
+        ),
+        (lambda h, a: h.update(architecture="resnet"), "no network 'resnet'"),
+        (lambda h, a: h.update(preprocessing={"size": 3}), "resize_to"),
+    ],
+)
+def test_weights_that_do_not_belong(change, words):
+    with pytest.raises(InputError, match=words):
+        CNN(*broken(change))
+
+
+def test_a_header_without_architecture(tmp_path):
+    header, arrays = make(until="conv1")
+    del header["architecture"]
+    save_arrays(tmp_path / "a.npz", "cnn", header, arrays)
+    with pytest.raises(InputError, match=r"a\.npz: its header has no 'architecture'"):
+        load_cnn(tmp_path / "a.npz")
+    header, arrays = make(until="conv1")
+    save_arrays(tmp_path / "b.npz", "features", header, arrays)
+    with pytest.raises(InputError, match="expected 'cnn'"):
+        load_cnn(tmp_path / "b.npz")
