@@ -30,8 +30,12 @@ def test_the_equation_and_the_order_of_the_colours():
 @settings(deadline=None, max_examples=40)
 @given(st.integers(5, 60), st.integers(5, 60), st.sampled_from(["bilinear", "bicubic"]))
 def test_resize_and_cut_in_one_step_is_what_two_steps_give(height, width, method):
-    """Where the long side comes out whole and the margin even, pixels must agree."""
-    image = Image.fromarray(picture(height, width))
+    """Where the long side comes out whole and the margin even, pixels must agree.
+
+    Colours stay in the middle: Pillow cuts what bicubic throws beyond 0 and 255 after
+    its first direction, and which direction is first depends on the part wanted.
+    """
+    image = Image.fromarray(96 + picture(height, width) // 4)
     long = max(width, height) * 10 / min(width, height)
     if long != int(long) or int(long) % 2:
         return
@@ -40,8 +44,8 @@ def test_resize_and_cut_in_one_step_is_what_two_steps_give(height, width, method
     top, left = (resized.shape[0] - 8) // 2, (resized.shape[1] - 8) // 2
     expected = resized[top : top + 8, left : left + 8].astype(np.float32)
     got = Preprocessing(8, 10, interpolation=method)([image])[0]
-    # Pillow rounds to whole numbers between its two passes: one level either way.
-    assert np.abs(got - expected).max() <= 1
+    # Pillow rounds to whole levels after each direction.
+    assert np.abs(got - expected).max() <= 2
 
 
 def test_a_picture_of_the_right_size_is_left_alone():

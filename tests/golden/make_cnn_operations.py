@@ -2,9 +2,9 @@
 
     pip install torch onnx onnxruntime && python tests/golden/make_cnn_operations.py
 
-writes tests/golden/cnn_operations.npz: the outputs, channels last, float64, of the cases in
-tests/cnn/operation_cases.py. onnxruntime computes the same in float32 (it knows SAME
-padding by itself); the script stops if the two disagree.
+writes tests/golden/cnn_operations.npz: the outputs, channels last, float64, of the
+cases in tests/cnn/operation_cases.py. onnxruntime computes the same in float32 (it
+knows SAME padding by itself); the script stops if the two disagree.
 """
 
 import sys
