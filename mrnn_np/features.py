@@ -226,7 +226,8 @@ def extract_features(
             if reason:
                 say(f"skipped {name}: {reason}")
     except KeyboardInterrupt:
-        say(f"what was computed is kept in {parts}: go on with --resume")
+        if parts.is_dir():
+            say(f"what was computed is kept in {parts}: go on with --resume")
         raise
     done += [Features.load(part) for part, _ in work]
     features = merge(done, names, identity(loaded), dataset, str(path))

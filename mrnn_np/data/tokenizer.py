@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from mrnn_np.errors import InputError
 
 # Typographic apostrophes and hyphens, mapped before Unicode normalisation, which
-# would turn the acute accent into a blank with a combining accent.
+# would turn the acute accent into a blank with a combining accent. The underscore
+# is a blank: regular expressions would take it for a letter.
 PLAIN = str.maketrans(
-    {**dict.fromkeys("‘’ʼ`´", "'"), **dict.fromkeys("\u2010\u2011", "-")}
+    {**dict.fromkeys("‘’ʼ`´", "'"), **dict.fromkeys("\u2010\u2011", "-"), "_": " "}
 )
 ENDING = r"(?:n't|'(?:s|m|d|re|ve|ll))(?!\w)"
 JOINED_ENDING = re.compile(rf"(?<=\w)({ENDING})")
@@ -34,7 +35,9 @@ ENGLISH = re.compile(
     """,
     re.VERBOSE,
 )
-CHARACTERS = re.compile(r"[0-9a-z\u00c0-\u024f]+|[^\W_]")
+# Digits and Latin letters with their accents; not the signs × and ÷ among them.
+LATIN = r"[0-9a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]+"
+CHARACTERS = re.compile(rf"{LATIN}|[^\W_]")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Tokenizer:
 def normalise(text: str) -> str:
     """Write equal-looking characters the same way (Unicode NFKC), in lower case."""
     text = unicodedata.normalize("NFKC", text.translate(PLAIN)).lower()
-    return unicodedata.normalize("NFKC", text)
+    return unicodedata.normalize("NFKC", text).translate(PLAIN)
 
 
 def tokenize_english(text: str) -> list[str]:
@@ -81,7 +84,7 @@ def detokenize_characters(tokens: list[str]) -> str:
     """Join without blanks, except between two Latin words or numbers."""
     text, previous_is_run = "", False
     for token in tokens:
-        is_run = re.fullmatch(r"[0-9a-z\u00c0-\u024f]+", token) is not None
+        is_run = re.fullmatch(LATIN, token) is not None
         text += " " + token if is_run and previous_is_run else token
         previous_is_run = is_run
     return text

@@ -64,6 +64,9 @@ TRICKY = st.text(st.sampled_from("nts'mdrevl’ .-&,:_1aXé中İßﬁ\u0301")) |
 @given(TRICKY, st.sampled_from(["english", "characters"]))
 @example("n'tn't's'd've", "english")
 @example("a.b.c.'s", "english")
+@example("1's_", "english")
+@example("1's＿", "english")
+@example("2×3÷é", "characters")
 def test_tokens_survive_the_round_trip(text, name):
     tokens = tokenize(text, name)
     assert tokenize(detokenize(tokens, name), name) == tokens

@@ -68,8 +68,9 @@ class SceneFeatures:
 
     def preprocess(self, images: Iterable[Image.Image]) -> np.ndarray:
         """Return pixels (N, SIDE, SIDE, 3) uint8."""
+        nearest = Image.Resampling.NEAREST  # smoothing would mix new colours
         resized = [
-            image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.NEAREST)
+            np.asarray(image.convert("RGB").resize((SIDE, SIDE), nearest))
             for image in images
         ]
         return np.array(resized, dtype=np.uint8).reshape(-1, SIDE, SIDE, 3)
