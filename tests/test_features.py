@@ -6,18 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import mrnn_np.features
+import mrnn_np.extraction
 from mrnn_np.data.scenes import SceneImages
 from mrnn_np.data.scenes.features import SceneFeatures
 from mrnn_np.errors import InputError
-from mrnn_np.features import (
-    Features,
-    check_same_extractor,
-    compact,
-    extract_features,
-    identity,
-    load_extractor,
-)
+from mrnn_np.extraction import compact, extract_features
+from mrnn_np.features import Features, check_same_extractor, identity, load_extractor
 from mrnn_np.images import ImageFolder, NoImages
 
 SCENES = SceneImages()
@@ -40,7 +34,7 @@ class Brightness:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(mrnn_np.features, "BLOCK", 4)
+    monkeypatch.setattr(mrnn_np.extraction, "BLOCK", 4)
 
 
 def make_folder(path, *colours):

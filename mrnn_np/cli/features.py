@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.data import load_dataset
-    from mrnn_np.features import extract_features
+    from mrnn_np.extraction import extract_features
     from mrnn_np.progress import say
 
     dataset = load_dataset(args.dataset)

@@ -1,0 +1,235 @@
+"""Computing the features of many images, in blocks that survive an interruption.
+
+It takes minutes to hours, so the work is done in blocks of 64 images. Each block is
+written beside the goal as soon as it is done (``F.npz.part/block-*.npz``); an
+interrupted run goes on from there with ``resume=True``. At the end the blocks become
+one file and the folder goes away.
+
+Measured on Flickr8k (7,000 images, EfficientNet-Lite0, 2 cores): 94 s with two
+processes of one thread each, 140 s with one process whose BLAS uses both cores; about
+220 MB a process.
+
+Knows: blocks, processes, and what to do about a broken image. Does not know: how an
+extractor works.
+"""
+
+import functools
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrnn_np.errors import InputError
+from mrnn_np.features import Features, identity, load_extractor
+from mrnn_np.progress import progress, say
+
+BLOCK = 64  # images a block: two seconds of work, lost at most when interrupted
+LARGEST_HALF = float(np.finfo(np.float16).max)  # 65504
+
+
+def extract_features(
+    images: object,
+    names: Sequence[str],
+    extractor: object | str,
+    path: str | Path,
+    jobs: int = 1,
+    resume: bool = False,
+    dataset: str = "",
+) -> Features:
+    """Compute the features of many images and write them to `path`.
+
+    Parameters
+    ----------
+    images : has ``open(name)`` -> Pillow RGB and ``name in images``, and can be
+        pickled: `ImageFolder`, `ImageZip`, `SceneImages`.
+    names : which images; rows come in this order.
+    extractor : its name (see `load_extractor`), or the object itself.
+    path : the goal. One that exists is refused, unless `resume` is given.
+    jobs : processes. Each loads the extractor once and shares the cores evenly.
+    resume : go on with what an interrupted run left beside `path`, or add the images
+        that the file at `path` lacks. Images that could not be read are tried again.
+    dataset : name for the file's header.
+
+    Returns the features. An image that cannot be read is named on stderr, left out,
+    and listed in the file. The memory needed is that of the matrix (float16, or float32
+    where a number is too large for it) and of one block a process.
+
+    Raises
+    ------
+    InputError : the goal or a part of it is in the way, was made by another extractor,
+        or cannot be written; or no image can be read.
+    """
+    path = Path(path)
+    parts = path.with_name(path.name + ".part")
+    names = list(dict.fromkeys(names))
+    if not names:
+        raise InputError(f"{path}: no image to compute features of")
+    if not resume:
+        refuse_to_overwrite(path, parts)
+    loaded = load_extractor(extractor) if isinstance(extractor, str) else extractor
+    done = [Features.load(path)] if path.exists() else []
+    done += [Features.load(part) for part in sorted(parts.glob("block-*.npz"))]
+    for features in done:
+        check_resumable(features, identity(loaded))
+    have = {name for features in done for name in features.names}
+    missing = [name for name in names if name not in have]
+    if missing and not any(name in images for name in missing):
+        images.open(missing[0])  # raises what is wrong with all of them
+
+    work = blocks_to_do(missing, parts)
+    task = (images, loaded if jobs == 1 else extractor, dataset)
+    try:
+        results = run_blocks(work, task, jobs)
+        for name, reason in progress(results, len(missing), "features", "image"):
+            if reason:
+                say(f"skipped {name}: {reason}")
+    except KeyboardInterrupt:
+        if parts.is_dir():
+            say(f"what was computed is kept in {parts}: go on with --resume")
+        raise
+    done += [Features.load(part) for part, _ in work]
+    features = merge(done, names, identity(loaded), dataset, str(path))
+    features.save(path)
+    for part in (*parts.glob("block-*.npz"), *parts.glob(".block-*")):
+        part.unlink()
+    if parts.is_dir() and not any(parts.iterdir()):
+        parts.rmdir()
+    return features
+
+
+def refuse_to_overwrite(path: Path, parts: Path) -> None:
+    """Raise InputError when a finished or interrupted run is at the goal already."""
+    if path.exists():
+        raise InputError(
+            f"{path}: exists already: --resume adds images that it lacks; to begin "
+            "anew delete it or name another file"
+        )
+    if parts.exists():
+        raise InputError(
+            f"{parts}: holds an interrupted run: --resume goes on with it; to begin "
+            "anew delete the folder"
+        )
+
+
+def check_resumable(features: Features, wanted: Mapping[str, Any]) -> None:
+    """Raise InputError when earlier rows come from another extractor."""
+    if features.extractor != wanted:
+        raise InputError(
+            f"{features.source}: made by {features.extractor['name']} "
+            f"({features.extractor['sha256'][:8]}), cannot go on with {wanted['name']} "
+            f"({wanted['sha256'][:8]}): delete it or name another file"
+        )
+
+
+def blocks_to_do(names: Sequence[str], parts: Path) -> list[tuple[Path, list[str]]]:
+    """Return (file to write, image names) of every block, after those there are."""
+    numbers = [int(part.stem.split("-")[1]) for part in parts.glob("block-*.npz")]
+    first = max(numbers, default=-1) + 1
+    cuts = range(0, len(names), BLOCK)
+    return [
+        (parts / f"block-{first + i:06d}.npz", list(names[start : start + BLOCK]))
+        for i, start in enumerate(cuts)
+    ]
+
+
+def run_blocks(
+    work: list[tuple[Path, list[str]]], task: tuple, jobs: int
+) -> Iterator[tuple[str, str | None]]:
+    """Compute the blocks; yield (image name, reason or None) as they are done."""
+    if jobs == 1:
+        results = (compute_block(*task, part, names) for part, names in work)
+    else:
+        from joblib import Parallel, cpu_count, delayed
+
+        packed = pickle.dumps(task)
+        threads = max(1, cpu_count() // jobs)
+        parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
+        results = parallel(
+            delayed(compute_in_worker)(packed, threads, part, names)
+            for part, names in work
+        )
+    for names, failed in results:
+        for name in names:
+            yield name, failed.get(name)
+
+
+def compute_in_worker(packed: bytes, threads: int, part: Path, names: list[str]):
+    """Run `compute_block` in a worker process, with its share of the cores."""
+    from threadpoolctl import threadpool_limits
+
+    images, extractor, dataset = unpack(packed)
+    with threadpool_limits(threads):
+        return compute_block(images, extractor, dataset, part, names)
+
+
+@functools.lru_cache(maxsize=1)
+def unpack(packed: bytes) -> tuple:
+    """Open the images and load the extractor, once in each worker process."""
+    images, extractor, dataset = pickle.loads(packed)
+    if isinstance(extractor, str):
+        extractor = load_extractor(extractor)
+    return images, extractor, dataset
+
+
+def compute_block(
+    images: object, extractor: object, dataset: str, part: Path, names: list[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Compute and write one block; return its names and the failures among them."""
+    good, failed = [], {}
+
+    def pictures():
+        for name in names:
+            try:
+                picture = images.open(name)
+            except InputError as error:
+                failed[name] = str(error)
+                continue
+            good.append(name)
+            yield picture
+
+    matrix = extractor.features(pictures())  # (len(good), D) float32
+    matrix = compact(matrix, good, extractor.name)
+    Features(good, matrix, identity(extractor), dataset, failed).save(part)
+    return names, failed
+
+
+def compact(matrix: np.ndarray, names: list[str], extractor: str) -> np.ndarray:
+    """Return the rows as float16, or unchanged where a number is too large for it.
+
+    float16 keeps three digits and reaches 65504. InputError for what is no number.
+    """
+    finite = np.isfinite(matrix).all(axis=1)
+    if not finite.all():
+        name = names[int(np.flatnonzero(~finite)[0])]
+        raise InputError(
+            f"{extractor}: the features of {name} are not finite: are the weights "
+            "damaged?"
+        )
+    fits = np.abs(matrix).max(initial=0.0) <= LARGEST_HALF
+    return matrix.astype(np.float16) if fits else matrix
+
+
+def merge(
+    parts: list[Features],
+    names: list[str],
+    extractor: dict[str, Any],
+    dataset: str,
+    source: str,
+) -> Features:
+    """Put parts together: the wanted images in order, then what else there was."""
+    rows: dict[str, np.ndarray] = {}
+    failed: dict[str, str] = {}
+    for part in parts:
+        rows.update(zip(part.names, part.matrix, strict=True))
+        failed.update(part.failed)
+    order = [name for name in names if name in rows]
+    wanted = set(order)
+    order += [name for name in rows if name not in wanted]
+    failed = {name: reason for name, reason in failed.items() if name not in rows}
+    if not order:
+        name, reason = next(iter(failed.items()))
+        raise InputError(f"{source}: no image could be read; {name}: {reason}")
+    matrix = np.stack([rows[name] for name in order])
+    return Features(order, matrix, extractor, dataset, failed, source)
