@@ -1,0 +1,103 @@
+"""`mrnn-np evaluate`: how good is a model on a split of a data set?
+
+Knows: which numbers are reported. Does not know: how they are computed.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+EXAMPLE = (
+    "mrnn-np evaluate flickr8k:DIR --split dev --features flickr8k.npz "
+    "--checkpoint flickr8k --json dev.json"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", metavar="DATASET", help="NAME:PATH, e.g. scenes")
+    parser.add_argument("--split", default="dev", help="which list (default dev)")
+    parser.add_argument(
+        "--features", required=True, type=Path, help="file made by `mrnn-np features`"
+    )
+    parser.add_argument(
+        "--checkpoint", required=True, metavar="M", help="a file or a shipped model"
+    )
+    parser.add_argument("--beam", type=int, default=5, metavar="K", help="default 5")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="OUT",
+        help="write the scores to OUT and the captions, in the form of COCO results, "
+        "beside it to OUT with .captions.json",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from mrnn_np.data import load_dataset
+    from mrnn_np.features import Features, check_same_extractor
+    from mrnn_np.models import load_model
+
+    model = load_model(args.checkpoint)
+    dataset = load_dataset(args.dataset)
+    features = Features.load(args.features)
+    if model.extractor is not None:
+        check_same_extractor(features.extractor, model.extractor, str(args.features))
+    names = [n for n in dataset.split(args.split) if n not in features.failed]
+    scores, captions = evaluate(model, dataset, names, features.rows(names), args.beam)
+    print(f"{dataset.name} {args.split}: {len(names)} images, beam {args.beam}")
+    for name, value in scores.items():
+        print(
+            f"  {name:<12}{value:8.2f}" if value > 1.5 else f"  {name:<12}{value:8.3f}"
+        )
+    if args.json:
+        write_results(args.json, args, scores, names, captions)
+    return 0
+
+
+def evaluate(model, dataset, names: list[str], matrix, beam_size: int):
+    """Return the scores of a model on some images, and its captions.
+
+    Perplexity is over all people's sentences of these images, words that the model
+    does not know counting as <unk>; BLEU compares one caption an image with them.
+    """
+    from mrnn_np import metrics
+    from mrnn_np.data import get_tokenizer
+
+    tokenize = get_tokenizer(model.tokenizer).tokenize
+    pairs = [(name, text) for name in names for text in dataset.captions[name]]
+    loss = model.mean_loss(model.examples(pairs, names, matrix), label="perplexity")
+    captions = model.caption(matrix, beam_size=beam_size, label="captions")
+    references = {
+        name: [" ".join(tokenize(text)) for text in dataset.captions[name]]
+        for name in names
+    }
+    hypotheses = {
+        name: [" ".join(caption.tokens)]
+        for name, caption in zip(names, captions, strict=True)
+    }
+    scores = {"perplexity": metrics.perplexity(loss)}
+    return scores | metrics.score(references, hypotheses), captions
+
+
+def write_results(out: Path, args, scores: dict, names: list[str], captions) -> None:
+    """Write scores and captions, each to a file that appears whole or not at all."""
+    from mrnn_np.storage import atomic_write
+
+    summary = {
+        "dataset": args.dataset,
+        "split": args.split,
+        "checkpoint": args.checkpoint,
+        "beam": args.beam,
+        "scores": scores,
+    }
+    results = [
+        {"image_id": name, "caption": caption.text}
+        for name, caption in zip(names, captions, strict=True)
+    ]
+    for path, content in (
+        (out, summary),
+        (out.with_name(f"{out.stem}.captions.json"), results),
+    ):
+        with atomic_write(path) as temporary:
+            text = json.dumps(content, indent=1, ensure_ascii=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
