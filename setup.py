@@ -38,6 +38,7 @@ setup(
         "numba>=0.58",
         "pillow>=9.4",
         "scikit-learn>=1.3",
+        "joblib>=1.3",  # generator results; comes with scikit-learn
         "tqdm>=4.64",
         "tomli>=2.0; python_version < '3.11'",
     ],

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.data import load_dataset
+    from mrnn_np.evaluation import evaluate
     from mrnn_np.features import Features, check_same_extractor
     from mrnn_np.models import load_model
 
@@ -52,31 +53,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_results(args.json, args, scores, names, captions)
     return 0
-
-
-def evaluate(model, dataset, names: list[str], matrix, beam_size: int):
-    """Return the scores of a model on some images, and its captions.
-
-    Perplexity is over all people's sentences of these images, words that the model
-    does not know counting as <unk>; BLEU compares one caption an image with them.
-    """
-    from mrnn_np import metrics
-    from mrnn_np.data import get_tokenizer
-
-    tokenize = get_tokenizer(model.tokenizer).tokenize
-    pairs = [(name, text) for name in names for text in dataset.captions[name]]
-    loss = model.mean_loss(model.examples(pairs, names, matrix), label="perplexity")
-    captions = model.caption(matrix, beam_size=beam_size, label="captions")
-    references = {
-        name: [" ".join(tokenize(text)) for text in dataset.captions[name]]
-        for name in names
-    }
-    hypotheses = {
-        name: [" ".join(caption.tokens)]
-        for name, caption in zip(names, captions, strict=True)
-    }
-    scores = {"perplexity": metrics.perplexity(loss)}
-    return scores | metrics.score(references, hypotheses), captions
 
 
 def write_results(out: Path, args, scores: dict, names: list[str], captions) -> None:

@@ -5,7 +5,6 @@ Does not know: how any of them is done.
 """
 
 import argparse
-import dataclasses
 from pathlib import Path
 
 EXAMPLE = (
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from mrnn_np.features import Features
     from mrnn_np.models import MRNNConfig
     from mrnn_np.progress import say
-    from mrnn_np.training import Trainer, load_config
+    from mrnn_np.training import Trainer, load_config, prepare
 
     model_config, config = load_config(args.config, MRNNConfig)
     dataset = load_dataset(args.dataset)
@@ -59,47 +58,3 @@ def run(args: argparse.Namespace) -> int:
         f"after epoch {best['epoch']} of {len(history)}"
     )
     return 0
-
-
-def prepare(dataset, features, model_config, config):
-    """Build a model and its examples from a data set.
-
-    Vocabulary and feature statistics come from the training split alone.
-
-    Returns the model, the training examples and the dev examples.
-    """
-    import numpy as np
-
-    from mrnn_np.data import Vocabulary, get_tokenizer
-    from mrnn_np.models import MRNN
-
-    tokenize = get_tokenizer(dataset.tokenizer).tokenize
-    pairs = {split: list(dataset.sentences(split)) for split in ("train", "dev")}
-    vocabulary = Vocabulary.build(
-        (tokenize(text) for _, text in pairs["train"]), config.threshold
-    )
-    names = {
-        split: [n for n in dataset.split(split) if n not in features.failed]
-        for split in pairs
-    }
-    matrix = {split: features.rows(names[split]) for split in pairs}
-    model_config = dataclasses.replace(
-        model_config, image_size=matrix["train"].shape[1]
-    )
-    model = MRNN(
-        model_config,
-        vocabulary,
-        np.random.default_rng(config.seed),
-        tokenizer=dataset.tokenizer,
-        extractor=features.extractor,
-    )
-    model.set_feature_statistics(matrix["train"])
-    examples = [
-        model.examples(
-            [pair for pair in pairs[split] if pair[0] not in features.failed],
-            names[split],
-            matrix[split],
-        )
-        for split in ("train", "dev")
-    ]
-    return model, *examples

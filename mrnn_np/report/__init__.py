@@ -1,0 +1,11 @@
+"""Reports: one HTML file with everything inside, to look at in any browser.
+
+Knows: how results are shown. Does not know: how they were computed. A page needs no
+network, no script and no file beside it.
+"""
+
+from mrnn_np.report.charts import line_chart
+from mrnn_np.report.page import Page, table
+from mrnn_np.report.walls import caption_wall
+
+__all__ = ["Page", "caption_wall", "line_chart", "table"]

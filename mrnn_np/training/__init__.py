@@ -5,6 +5,7 @@ Works on any `Captioner`; knows nothing of its layers.
 
 from mrnn_np.training.config import TrainingConfig, load_config
 from mrnn_np.training.optimisers import OPTIMISERS, clip_by_global_norm
+from mrnn_np.training.prepare import prepare
 from mrnn_np.training.schedules import SCHEDULES, learning_rate_factor
 from mrnn_np.training.trainer import Trainer, TrainingDiverged
 
@@ -17,4 +18,5 @@ __all__ = [
     "clip_by_global_norm",
     "learning_rate_factor",
     "load_config",
+    "prepare",
 ]

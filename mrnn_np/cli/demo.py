@@ -1,0 +1,170 @@
+"""`mrnn-np demo`: the whole story in three minutes.
+
+1. The shipped model describes two real photographs, and any that are given.
+2. A small m-RNN learns to describe drawn scenes, from random weights.
+3. A page to look at shows both.
+
+Knows: the order of the story. Does not know: how any of it is done.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+EXAMPLE = "mrnn-np demo photo.jpg --out demo"
+SHIPPED = "flickr8k"
+PHOTOGRAPHS = ("china.jpg", "flower.jpg")  # come with scikit-learn
+SHOWN = 12  # scenes on the page
+SMALL = {  # a model that learns the scenes in about a minute
+    "embedding_size": 64,
+    "recurrent_size": 128,
+    "multimodal_size": 192,
+    "dropout_embedding": 0.1,
+    "dropout_recurrent": 0.1,
+    "dropout_image": 0.0,  # half of a scene's 236 numbers would be half of the scene
+    "dropout_multimodal": 0.1,
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "images", metavar="IMAGE", nargs="*", help="photographs of your own"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        metavar="DIR",
+        help="where report.html goes (default demo)",
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=8, help="of the small training (default 8)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from mrnn_np.report import Page
+
+    page = Page(
+        "m-RNN demo",
+        "A shipped model on photographs, and a small one trained from nothing.",
+    )
+    failed = describe_photographs(args.images, page)
+    train_on_scenes(args.epochs, page)
+    report = args.out / "report.html"
+    page.save(report)
+    print(f"\nReport with pictures and curves: {report}")
+    return 1 if failed else 0
+
+
+def photographs(paths: list[str]) -> list[tuple[str, object]]:
+    """Return (name, image) of the two photographs of scikit-learn, then the user's."""
+    from sklearn.datasets import load_sample_image
+
+    from mrnn_np.cnn.preprocessing import as_picture
+    from mrnn_np.images import load_image
+
+    own = [(path, load_image(path)) for path in paths]
+    return [(name, as_picture(load_sample_image(name))) for name in PHOTOGRAPHS] + own
+
+
+def describe_photographs(paths: list[str], page) -> bool:
+    """Caption photographs with the shipped model; return whether that failed.
+
+    Without the CNN's weights the demo still goes on to its second part.
+    """
+    from mrnn_np.cli.caption import extractor_of
+    from mrnn_np.errors import InputError
+    from mrnn_np.models import load_model
+
+    print(f"1. Photographs, described by the shipped model {SHIPPED}\n")
+    images = photographs(paths)
+    try:
+        model = load_model(SHIPPED)
+        extractor = extractor_of(model, SHIPPED)
+    except InputError as error:
+        print(f"mrnn-np: error: {error}", file=sys.stderr)
+        page.section("Photographs", f"Left out: {error}")
+        return True
+    features = extractor.features([image for _, image in images])
+    wall = []
+    for (name, image), best in zip(
+        images, model.caption(features, n_best=3), strict=True
+    ):
+        print(f"   {name}: {best[0].text}")
+        wall.append((image, best[0].text, [c.text for c in best[1:]]))
+    print()
+    from mrnn_np.report import caption_wall
+
+    page.section(
+        "Photographs",
+        f"Described by the model {SHIPPED}: image features of "
+        f"{extractor.name}, beam search with 5 sentences.",
+        caption_wall(wall, label="also considered:"),
+    )
+    return False
+
+
+def train_on_scenes(epochs: int, page) -> None:
+    """Train a small m-RNN on drawn scenes, score it, and show what it says."""
+    from mrnn_np.data import load_dataset
+    from mrnn_np.evaluation import evaluate
+    from mrnn_np.features import Features, identity, load_extractor
+    from mrnn_np.models import MRNNConfig
+    from mrnn_np.report import caption_wall, line_chart, table
+    from mrnn_np.training import Trainer, TrainingConfig, prepare
+
+    dataset = load_dataset("scenes")
+    print(
+        f"2. A small m-RNN learns from {len(dataset.split('train'))} drawn scenes, "
+        f"starting with random weights\n"
+    )
+    names = [name for split in ("train", "dev") for name in dataset.split(split)]
+    extractor = load_extractor("scenes")
+    matrix = extractor.features(dataset.images.open(name) for name in names)
+    features = Features(names, matrix, identity(extractor))
+    config = TrainingConfig(epochs=epochs, batch_size=64, learning_rate=3e-3)
+    model, train, dev = prepare(dataset, features, MRNNConfig(**SMALL), config)
+    before = model.mean_loss(dev)
+    history = Trainer(model, config).fit(train, dev)
+    names = dataset.split("dev")
+    scores, captions = evaluate(model, dataset, names, features.rows(names), 5)
+    from mrnn_np.metrics import perplexity
+
+    print(
+        f"\n   perplexity on {len(names)} new scenes: {perplexity(before):.1f} before, "
+        f"{scores['perplexity']:.2f} after; BLEU-4 {scores['BLEU-4']:.3f}\n"
+    )
+    shown = list(zip(names, captions, strict=True))[:SHOWN]
+    for name, caption in shown[:5]:
+        print(f"   {name}: {caption.text}")
+        print(f"       a person would say: {dataset.captions[name][0]}")
+    page.section(
+        "Drawn scenes",
+        "The model learned from drawings and five sentences for each. These drawings "
+        "are new to it.",
+        caption_wall(
+            [
+                (dataset.images.open(name), caption.text, dataset.captions[name][:1])
+                for name, caption in shown
+            ],
+            label="given:",
+        ),
+    )
+    page.section(
+        "How it learned",
+        "Nats per word on the training sentences (with dropout) and on sentences that "
+        "it never saw. The perplexity is e to that power.",
+        line_chart(
+            {
+                "training": [(e["epoch"], e["train_loss"]) for e in history],
+                "dev": [(0, before)] + [(e["epoch"], e["dev_loss"]) for e in history],
+            },
+            "epoch",
+            "nats per word",
+        ),
+        table(
+            ["on the dev scenes", "value"],
+            [(name, f"{value:.3f}") for name, value in scores.items()],
+        ),
+    )

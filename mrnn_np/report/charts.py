@@ -1,0 +1,98 @@
+"""Line charts as inline SVG, drawn from numbers alone.
+
+Knows: axes and lines. Does not know: what is drawn.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+WIDTH, HEIGHT = 640, 260  # in the units of the SVG, which scales to the page
+LEFT, RIGHT, TOP, BOTTOM = 56, 120, 14, 40  # margins; names of the lines at the right
+COLOURS = ("var(--first)", "var(--second)", "var(--soft)")
+
+
+def line_chart(
+    lines: Mapping[str, Sequence[tuple[float, float]]], x_label: str, y_label: str
+) -> str:
+    """Draw one or more lines with a point at every value.
+
+    Parameters
+    ----------
+    lines : name -> (x, y) pairs, at most three lines; pairs that are not finite are
+        left out.
+    x_label, y_label : what the axes show, with the unit.
+
+    Returns an <svg> element.
+    """
+    lines = {
+        name: [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+        for name, points in lines.items()
+    }
+    points = [point for line in lines.values() for point in line]
+    if not points:
+        return '<p class="soft">There is nothing to draw yet.</p>'
+    x_ticks = nice_ticks(min(x for x, _ in points), max(x for x, _ in points), 8)
+    y_ticks = nice_ticks(min(y for _, y in points), max(y for _, y in points), 5)
+
+    def across(x: float) -> float:
+        share = (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0])
+        return LEFT + share * (WIDTH - LEFT - RIGHT)
+
+    def down(y: float) -> float:
+        share = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+
+    drawn = []
+    for y in y_ticks:
+        drawn.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{down(y):.1f}" '
+            f'y2="{down(y):.1f}" stroke="var(--line)"/>'
+            f'<text x="{LEFT - 8}" y="{down(y) + 4:.1f}" text-anchor="end">{y:g}</text>'
+        )
+    for x in x_ticks:
+        drawn.append(
+            f'<text x="{across(x):.1f}" y="{HEIGHT - BOTTOM + 18}" '
+            f'text-anchor="middle">{x:g}</text>'
+        )
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    drawn.append(
+        f'<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">'
+        f"{escape(x_label)}</text>"
+        f'<text x="12" y="{HEIGHT / 2}" text-anchor="middle" '
+        f'transform="rotate(-90 12 {HEIGHT / 2})">{escape(y_label)}</text>'
+    )
+    for colour, (name, line) in zip(COLOURS, lines.items(), strict=False):
+        if not line:
+            continue
+        path = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in line)
+        dots = "".join(
+            f'<circle cx="{across(x):.1f}" cy="{down(y):.1f}" r="2.5" fill="{colour}"/>'
+            for x, y in line
+        )
+        x, y = line[-1]
+        drawn.append(
+            f'<polyline points="{path}" fill="none" stroke="{colour}" '
+            f'stroke-width="2"/>{dots}<text x="{across(x) + 8:.1f}" '
+            f'y="{down(y) + 4:.1f}" style="fill:{colour}">{escape(name)}</text>'
+        )
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" width="100%" '
+        f'style="max-width:44rem" aria-label="{escape(y_label)} by {escape(x_label)}">'
+        + "".join(drawn)
+        + "</svg>"
+    )
+
+
+def nice_ticks(low: float, high: float, count: int) -> list[float]:
+    """Return round numbers that reach from below `low` to above `high`.
+
+    Steps are 1, 2 or 5 times a power of ten; there are about `count` of them.
+    """
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    rough = (high - low) / count
+    power = 10 ** math.floor(math.log10(rough))
+    step = power * next(m for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(k * step, 10) for k in range(first, last + 1)]

@@ -1,0 +1,64 @@
+"""From a data set and its features to a model and its examples.
+
+Knows: what may be learned from which split. Does not know: how a model is trained.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from mrnn_np.data import CaptionDataset, Vocabulary, get_tokenizer
+from mrnn_np.data.batches import Examples
+from mrnn_np.models.mrnn import MRNN, MRNNConfig
+from mrnn_np.training.config import TrainingConfig
+
+
+def prepare(
+    dataset: CaptionDataset,
+    features,
+    model_config: MRNNConfig,
+    config: TrainingConfig,
+) -> tuple[MRNN, Examples, Examples]:
+    """Build a model and its examples from a data set.
+
+    Vocabulary and feature statistics come from the training split alone. Images that
+    have no features because they could not be read are left out.
+
+    Parameters
+    ----------
+    features : `mrnn_np.features.Features` of the images of both splits.
+    model_config : its `image_size` is replaced by that of the features.
+    config : gives the seed and the vocabulary's threshold.
+
+    Returns the model, the training examples and the dev examples.
+    """
+    tokenize = get_tokenizer(dataset.tokenizer).tokenize
+    pairs = {split: list(dataset.sentences(split)) for split in ("train", "dev")}
+    vocabulary = Vocabulary.build(
+        (tokenize(text) for _, text in pairs["train"]), config.threshold
+    )
+    names = {
+        split: [n for n in dataset.split(split) if n not in features.failed]
+        for split in pairs
+    }
+    matrix = {split: features.rows(names[split]) for split in pairs}
+    model_config = dataclasses.replace(
+        model_config, image_size=matrix["train"].shape[1]
+    )
+    model = MRNN(
+        model_config,
+        vocabulary,
+        np.random.default_rng(config.seed),
+        tokenizer=dataset.tokenizer,
+        extractor=features.extractor,
+    )
+    model.set_feature_statistics(matrix["train"])
+    examples = [
+        model.examples(
+            [pair for pair in pairs[split] if pair[0] not in features.failed],
+            names[split],
+            matrix[split],
+        )
+        for split in ("train", "dev")
+    ]
+    return model, *examples

@@ -1,0 +1,14 @@
+"""What all tests share: slow ones are left out when kernels run as plain Python."""
+
+import os
+
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") == "0":
+        return
+    reason = "the kernels run as plain Python (NUMBA_DISABLE_JIT=1): too slow for this"
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason=reason))
