@@ -14,7 +14,6 @@ extractor works.
 """
 
 import functools
-import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -143,11 +142,10 @@ def run_blocks(
     else:
         from joblib import Parallel, cpu_count, delayed
 
-        packed = pickle.dumps(task)
         threads = max(1, cpu_count() // jobs)
         parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
         results = parallel(
-            delayed(compute_in_worker)(packed, threads, part, names)
+            delayed(compute_in_worker)(*task, part, names, threads)
             for part, names in work
         )
     for names, failed in results:
@@ -155,22 +153,20 @@ def run_blocks(
             yield name, failed.get(name)
 
 
-def compute_in_worker(packed: bytes, threads: int, part: Path, names: list[str]):
+def compute_in_worker(images, extractor, dataset, part, names, threads: int):
     """Run `compute_block` in a worker process, with its share of the cores."""
     from threadpoolctl import threadpool_limits
 
-    images, extractor, dataset = unpack(packed)
+    if isinstance(extractor, str):
+        extractor = load_once(extractor)
     with threadpool_limits(threads):
         return compute_block(images, extractor, dataset, part, names)
 
 
 @functools.lru_cache(maxsize=1)
-def unpack(packed: bytes) -> tuple:
-    """Open the images and load the extractor, once in each worker process."""
-    images, extractor, dataset = pickle.loads(packed)
-    if isinstance(extractor, str):
-        extractor = load_extractor(extractor)
-    return images, extractor, dataset
+def load_once(extractor: str) -> object:
+    """Load an extractor at the first block that a process computes with it."""
+    return load_extractor(extractor)
 
 
 def compute_block(

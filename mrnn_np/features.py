@@ -108,7 +108,7 @@ class Features:
 
 def identity(extractor: object) -> dict[str, Any]:
     """Return name, hash and preprocessing of an extractor, as JSON can hold them."""
-    preprocessing = extractor.preprocessing
+    preprocessing = extractor.feature_preprocessing
     if not isinstance(preprocessing, Mapping):
         preprocessing = preprocessing.to_dict()
     return {
@@ -146,7 +146,7 @@ def check_same_extractor(
 def load_extractor(name: str) -> object:
     """Return an extractor by name: ``"scenes"``, or a CNN's name or ``.npz`` file.
 
-    It has ``name``, ``sha256``, ``preprocessing``, ``feature_size`` and
+    It has ``name``, ``sha256``, ``feature_preprocessing``, ``feature_size`` and
     ``features(images) -> (N, D) float32``.
     """
     if name == "scenes":

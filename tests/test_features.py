@@ -24,7 +24,7 @@ class Brightness:
     name, sha256, feature_size = "brightness", "b" * 64, 3
 
     def __init__(self, factor=1.0):
-        self.preprocessing = {"factor": factor}
+        self.feature_preprocessing = {"factor": factor}
         self.factor = factor
 
     def features(self, images):

@@ -33,7 +33,8 @@ class CNN:
     name, architecture, variant : str (variant may be None).
     header : dict, as given.
     sha256 : content hash of the weight file, 64 hex digits.
-    preprocessing : `Preprocessing`.
+    preprocessing : `Preprocessing` to classify with: of the centre of an image.
+    feature_preprocessing : the one for `features`: of the whole image.
     layers : the layers that the file has weights for, in execution order. A file may
         hold the front of a network only; what needs no weights runs up to the first
         layer that lacks them.
@@ -52,6 +53,7 @@ class CNN:
         self.variant = header.get("variant")
         self.sha256 = header.get("content_sha256", "")
         self.preprocessing = Preprocessing.from_dict(header["preprocessing"])
+        self.feature_preprocessing = self.preprocessing.of_whole_picture()
         network = build(self.architecture, self.variant)
         _check_weights(self.name, network, weights, self.preprocessing.size)
         self.layers = _front(network, weights)
@@ -67,7 +69,7 @@ class CNN:
         self.feature_size = shapes[self.feature_layer][-1]
 
     def preprocess(self, images: Iterable) -> np.ndarray:
-        """Return the network's input (N, size, size, 3) float32 for a list of images.
+        """Return the input (N, size, size, 3) float32 to classify a list of images.
 
         An image is a uint8 array (H, W, 3), a Pillow image or a path.
         """
@@ -107,12 +109,13 @@ class CNN:
     def features(self, images: Iterable, batch_size: int = 4) -> np.ndarray:
         """Describe each image by one vector: the output of `feature_layer`.
 
-        A map is averaged over its positions. Images are read and computed a batch at a
-        time, so a generator of any length needs little memory.
+        The whole image counts, squashed into the square that the network takes. A map
+        is averaged over its positions. Images are read and computed a batch at a time,
+        so a generator of any length needs little memory.
 
         Parameters
         ----------
-        images : as for `preprocess`.
+        images : as for `preprocess`, or any iterable of them.
         batch_size : images computed together. Larger is not faster: four images of
             the largest layers still fit where the allocator reuses memory.
 
@@ -121,7 +124,8 @@ class CNN:
         found = [np.empty((0, self.feature_size), np.float32)]
         images = iter(images)
         while batch := list(itertools.islice(images, batch_size)):
-            out = self.forward(self.preprocess(batch), (self.feature_layer,))
+            x = self.feature_preprocessing(batch)
+            out = self.forward(x, (self.feature_layer,))
             out = out[self.feature_layer]
             found.append(out.mean((1, 2)) if out.ndim == 4 else out)
         return np.concatenate(found)

@@ -9,7 +9,7 @@ files are read (mrnn_np/images.py) or what comes after.
 
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,14 @@ class Preprocessing:
                 f"{made.resize_to} pixels"
             )
         return made
+
+    def of_whole_picture(self) -> "Preprocessing":
+        """Return the same, but with the whole image squashed into the square.
+
+        Networks are trained to classify the centre of an image. A caption is about
+        all of it: Flickr8k features of the centre cost perplexity (README).
+        """
+        return replace(self, resize="squash", resize_to=self.size)
 
     def __call__(self, images: Iterable) -> np.ndarray:
         """Prepare images for a network.

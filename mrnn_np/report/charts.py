@@ -62,6 +62,7 @@ def line_chart(
         f'<text x="12" y="{HEIGHT / 2}" text-anchor="middle" '
         f'transform="rotate(-90 12 {HEIGHT / 2})">{escape(y_label)}</text>'
     )
+    labels = []
     for colour, (name, line) in zip(COLOURS, lines.items(), strict=False):
         if not line:
             continue
@@ -70,11 +71,17 @@ def line_chart(
             f'<circle cx="{across(x):.1f}" cy="{down(y):.1f}" r="2.5" fill="{colour}"/>'
             for x, y in line
         )
-        x, y = line[-1]
         drawn.append(
             f'<polyline points="{path}" fill="none" stroke="{colour}" '
-            f'stroke-width="2"/>{dots}<text x="{across(x) + 8:.1f}" '
-            f'y="{down(y) + 4:.1f}" style="fill:{colour}">{escape(name)}</text>'
+            f'stroke-width="2"/>{dots}'
+        )
+        labels.append((down(line[-1][1]) + 4, across(line[-1][0]) + 8, colour, name))
+    lowest = -math.inf
+    for y, x, colour, name in sorted(labels):
+        lowest = max(y, lowest + 14)  # names of lines that end together stay legible
+        drawn.append(
+            f'<text x="{x:.1f}" y="{lowest:.1f}" style="fill:{colour}">'
+            f"{escape(name)}</text>"
         )
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" width="100%" '

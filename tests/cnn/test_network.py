@@ -59,12 +59,21 @@ def test_features_do_not_depend_on_the_batch(front, images):
     assert front.features([]).shape == (0, 256)
 
 
+def test_features_see_the_whole_image_and_classes_its_centre(front):
+    image = np.full((90, 60, 3), 128, np.uint8)
+    other = image.copy()
+    other[:8] = 255  # a stripe at the upper edge
+    assert np.array_equal(front.preprocess([image]), front.preprocess([other]))
+    assert not np.array_equal(front.features([image]), front.features([other]))
+
+
 @pytest.mark.slow
 def test_a_map_of_features_is_averaged(images):
     cnn = CNN(*make("squeezenet1_1", variant="keras"))
     x = cnn.preprocess(images)
     assert cnn.feature_layer == "fire9" and cnn.feature_size == 512
-    expected = cnn.forward(x, ["fire9"])["fire9"].mean((1, 2))
+    whole = cnn.feature_preprocessing(images)
+    expected = cnn.forward(whole, ["fire9"])["fire9"].mean((1, 2))
     np.testing.assert_allclose(cnn.features(images), expected, rtol=1e-5)
     probabilities = cnn.classify(images)
     assert probabilities.shape == (3, 1000)

@@ -55,13 +55,13 @@ class SceneFeatures:
 
     Attributes
     ----------
-    name, sha256, preprocessing, feature_size : as a CNN has them; the hash is that
-        of the definition of the numbers.
+    name, sha256, feature_preprocessing, feature_size : as a CNN has them; the hash is
+        that of the definition of the numbers.
     """
 
     name = "scenes"
     feature_size = FEATURE_SIZE
-    preprocessing = MappingProxyType({"size": SIDE, "resize": "nearest"})
+    feature_preprocessing = MappingProxyType({"size": SIDE, "resize": "nearest"})
     sha256 = hashlib.sha256(
         repr((VERSION, PARTS, SHAPES, GRID, SHARPNESS, PALETTE)).encode()
     ).hexdigest()
