@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.errors import InputError
 from mrnn_np.models.base import Captioner
@@ -64,38 +65,52 @@ def read_checkpoint(path: str | Path, dtype=np.float32) -> tuple[Captioner, dict
 
     Raises
     ------
-    InputError : see `load_arrays`; or a model, config or shape that is not known.
+    InputError : see `load_arrays`; or something in it that does not fit together.
     """
     header, arrays = load_arrays(path, "checkpoint")
-    name = header.get("model")
-    if name not in MODELS:
-        raise InputError(f"{path}: model {name!r} is not one of {', '.join(MODELS)}")
-    cls = MODELS[name]
     try:
-        config = cls.config_class(**header["config"])
+        model = _build(header, arrays, np.dtype(dtype))
+    except KeyError as error:
+        raise InputError(f"{path}: a checkpoint without {error}") from error
     except TypeError as error:
         raise InputError(f"{path}: config not understood: {error}") from error
-    model = cls(
-        config,
-        Vocabulary.from_dict(header["vocabulary"]),
-        dtype=dtype,
-        tokenizer=header["tokenizer"],
-        extractor=header["extractor"],
-    )
-    model.feature_mean = arrays["feature_mean"].astype(dtype)
-    model.feature_scale = arrays["feature_scale"].astype(dtype)
-    for key, value in model.params.items():
-        stored = arrays.get(f"params/{key}")
-        if stored is None or stored.shape != value.shape:
-            found = "missing" if stored is None else f"of shape {stored.shape}"
-            raise InputError(f"{path}: {key} is {found}, expected {value.shape}")
-        model.params[key] = np.ascontiguousarray(stored, dtype)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     state = {
         key.removeprefix("training/"): value
         for key, value in arrays.items()
         if key.startswith("training/")
     }
     return model, header.get("training", {}), state
+
+
+def _build(header: dict, arrays: dict, dtype: np.dtype) -> Captioner:
+    """Make the model that a header describes, and give it its arrays."""
+    name = header["model"]
+    if name not in MODELS:
+        raise InputError(f"model {name!r} is not one of {', '.join(MODELS)}")
+    cls = MODELS[name]
+    model = cls(
+        cls.config_class(**header["config"]),
+        Vocabulary.from_dict(header["vocabulary"]),
+        dtype=dtype,
+        tokenizer=get_tokenizer(header["tokenizer"]).name,
+        extractor=header["extractor"],
+    )
+
+    def take(key: str, shape: tuple[int, ...]) -> np.ndarray:
+        array = arrays[key]
+        if array.shape != shape:
+            raise InputError(f"{key} is of shape {array.shape}, expected {shape}")
+        if not np.isfinite(array).all():
+            raise InputError(f"{key} holds NaN or infinity")
+        return np.ascontiguousarray(array, dtype)
+
+    model.feature_mean = take("feature_mean", model.feature_mean.shape)
+    model.feature_scale = take("feature_scale", model.feature_scale.shape)
+    for key, value in model.params.items():
+        model.params[key] = take(f"params/{key}", value.shape)
+    return model
 
 
 def shipped_models() -> list[str]:
