@@ -1,0 +1,78 @@
+"""The command line as a user meets it: help, errors, exit status."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mrnn_np import InputError
+from mrnn_np.cli import COMMANDS, main
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "mrnn_np", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_help_names_every_command():
+    done = run("--help")
+    assert done.returncode == 0
+    for name in COMMANDS:
+        assert f"\n  {name} " in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    assert f"example: mrnn-np {command}" in capsys.readouterr().out
+
+
+def test_help_loads_neither_numpy_nor_numba():
+    code = (
+        "import sys; from mrnn_np.cli import build_parser; build_parser();"
+        "import mrnn_np; assert not {'numpy', 'numba', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("arguments", [[], ["captoin"], ["caption"], ["train", "x"]])
+def test_wrong_use_exits_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["train", "nothing", "--features", "f.npz"], "unknown data set 'nothing'"),
+        (["train", "scenes", "--features", "missing.npz"], "missing.npz: no such file"),
+        (["caption", "x.jpg", "--checkpoint", "no.npz"], "no such checkpoint"),
+        (["features", "flickr8k:/no/such/place", "-o", "f.npz"], "/no/such/place"),
+        (
+            ["evaluate", "scenes", "--features", "f.npz", "--checkpoint", "no.npz"],
+            "no such checkpoint",
+        ),
+    ],
+)
+def test_a_mistake_gives_one_line_and_1(arguments, part, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert part in error
+    assert error.count("\n") == 1 and error.startswith("mrnn-np: error: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback():
+    with pytest.raises(InputError):
+        main(["--debug", "caption", "x.jpg", "--checkpoint", "no.npz"])
+    with pytest.raises(InputError):
+        main(["caption", "x.jpg", "--checkpoint", "no.npz", "--debug"])
