@@ -67,10 +67,10 @@ np.testing.assert_allclose(recurrent_step(w, previous, U, b), r)
 # | z = previous U + ... | dprevious = dz U^T | (2 * 0.5, 2 * 1) = (1, 2) |
 # | z = previous U + ... | dU = previous^T dz | ((2, 0), (4, 0)) |
 #
-# A unit that is shut passes nothing on: a small change of z[1] = -1 does not change
-# the r[1] = 0. A matrix product has two factors, and each one gets a gradient that is the
-# product with the *other* one, transposed. Check the shapes: (1, 2)^T (1, 2) is
-# a matrix like U.
+# A unit that is shut passes nothing on: a small change of z[1] = -1 does not change the
+# r[1] = 0. A matrix product has two factors, and the gradient of each is a product with
+# the *other* one, transposed. Check the shapes: (1, 2)^T (1, 2) is (2, 2), a matrix
+# like U.
 
 # %%
 dr = np.array([[2.0, 3.0]])
@@ -264,11 +264,11 @@ print("forward and backward agree with the library")
 # %% [markdown]
 # ## 6. Vanishing and exploding
 #
-# Send a gradient into the *last* state only. After k steps back it has been multiplied k
-# times by U^T and has passed k more gates. Let U be s times an orthogonal matrix, which
-# changes the length of a row by exactly the factor s. With random words half the
-# units are shut at each step, and a row that loses half of its entries keeps about
-# 1 / sqrt(2) of its length. So we expect the length of the gradient to go like
+# Send a gradient into the *last* state only. After k steps back it has been multiplied
+# k times by U^T and has passed k more gates. Let U be s times an orthogonal matrix,
+# which changes the length of a row by exactly the factor s. With random words half the
+# units are shut at each step, and a row that loses half of its entries keeps about 1 /
+# sqrt(2) of its length. So we expect the length of the gradient to go like
 #
 #     (s / sqrt(2))^k
 #

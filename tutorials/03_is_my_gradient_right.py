@@ -1,0 +1,309 @@
+# %% [markdown]
+# # Is my gradient right?
+#
+# **What you will do.** Measure slopes by trying, find the best step to try with, and
+# use that to check a backward pass: one function, one layer, the whole m-RNN. At the
+# end a broken backward pass is caught.
+#
+# **What you will learn**
+#
+# - why differences are taken to both sides, in float64, with a step near 1e-5;
+# - what a relative error of 1e-8, 1e-4 or 0.5 tells you;
+# - how a kink fools the check;
+# - how two evaluations check hundreds of derivatives at once.
+#
+# **What you need.** NumPy, the chain rule, lesson 2 for the recurrent layer, and
+# `pip install -e ".[tutorials]"`. Every number stated in the text is checked by the
+# code below it.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from mrnn_np.data.batches import pack
+from mrnn_np.gradcheck import check_gradient, check_projection, relative_error
+from mrnn_np.gradient_cases import model_case
+from mrnn_np.layers import (
+    recurrent_backward,
+    recurrent_forward,
+    stanh_backward,
+    stanh_forward,
+)
+
+# %% [markdown]
+# ## 1. A slope by trying
+#
+# The slope of f(x) = x^3 at x = 2 is 3 * 2^2 = **12**. Without calculus, take a step h
+# and look how much f rises. With h = 0.1:
+#
+# - to one side: (2.1^3 - 2^3) / 0.1 = (9.261 - 8) / 0.1 = **12.61**;
+# - to both sides: (2.1^3 - 1.9^3) / 0.2 = (9.261 - 6.859) / 0.2 = **12.01**.
+#
+# Taylor's formula says why. f(x + h) = f + h f' + h^2 f''/2 + h^3 f'''/6 + ..., and
+# f(x - h) is the same with the odd terms negative. So
+#
+#     (f(x + h) - f(x)) / h        = f' + h   f''/2  + ...  here 0.1 * 6 = 0.6, and more
+#     (f(x + h) - f(x - h)) / 2h   = f' + h^2 f'''/6 + ...  here 0.01 * 1 = 0.01
+#
+# The centred difference costs the same two evaluations, and its error falls with h^2.
+
+
+# %%
+def one_sided(f, x, h):
+    return (f(x + h) - f(x)) / h
+
+
+def centred(f, x, h):
+    return (f(x + h) - f(x - h)) / (2 * h)
+
+
+def cube(x):
+    return x**3
+
+
+print(one_sided(cube, 2.0, 0.1), centred(cube, 2.0, 0.1))
+np.testing.assert_allclose(one_sided(cube, 2.0, 0.1), 12.61)
+np.testing.assert_allclose(centred(cube, 2.0, 0.1), 12.01)
+
+# %% [markdown]
+# ## 2. Which step, and why float64
+#
+# A smaller h has a smaller cut-off error. But f itself is rounded: float64 keeps 16
+# digits. The difference of two nearly equal values loses most of them, and the division
+# by h blows up the rest: a rounding error near 1e-16 / h. The two errors balance in
+# between.
+#
+# Measure it with the m-RNN's squashing function g(x) = 1.7159 tanh(2x/3) at x = 0.7,
+# whose slope the library knows. **What to expect:**
+#
+# - centred, float64: best at **h = 1e-5**, with a relative error of about **1e-11**;
+# - one-sided, float64: best at **h = 1e-8**, and no better than about **1e-8**;
+# - centred, float32 (7 digits): best at h = 1e-2, about 4e-6, and at
+#   h = 1e-5 already **wrong in the third digit**. A backward pass that is subtly wrong
+#   would hide behind that. So gradients are checked in float64, even if one
+#   trains in float32.
+
+
+# %%
+def g(x):
+    return stanh_forward(x)[0]
+
+
+def errors(difference, dtype):
+    """Return the relative error of a difference quotient for every step in `steps`."""
+    x = np.array([0.7], dtype)
+    quotients = [difference(g, x, dtype(h)) for h in steps]
+    return np.abs(np.ravel(quotients) - exact) / exact
+
+
+out, cache = stanh_forward(np.array([0.7]))
+exact = stanh_backward(np.ones(1), cache)
+steps = 10.0 ** -np.arange(1, 13)
+curves = {
+    "one-sided, float64": errors(one_sided, np.float64),
+    "centred, float64": errors(centred, np.float64),
+    "centred, float32": errors(centred, np.float32),
+}
+
+figure, axes = plt.subplots(figsize=(7, 4.5))
+for label, error in curves.items():
+    axes.loglog(steps, error, "o-", label=label)
+axes.axvline(1e-5, color="gray", linestyle=":", label="the library's step")
+axes.set(xlabel="step h", ylabel="relative error of the slope")
+axes.set_title("cut-off error on the right, rounding error on the left")
+axes.legend(loc="lower left")
+figure.tight_layout()
+plt.show()
+
+for label, error in curves.items():
+    best = error.argmin()
+    print(f"{label}: best h = {steps[best]:.0e}, error {error[best]:.0e}")
+assert curves["centred, float64"].argmin() in (4, 5)  # h = 1e-5 or 1e-6
+assert curves["centred, float64"][4] < 1e-10  # at h = 1e-5
+assert 1e-9 < curves["one-sided, float64"].min() < 1e-7
+assert curves["centred, float32"].min() > 1e-6
+assert curves["centred, float32"][4] > 1e-3  # at h = 1e-5
+
+# %% [markdown]
+# ## 3. Relative error
+#
+# Is a difference of 0.001 much? Between 1000.001 and 1000 it is rounding, between 0.002
+# and 0.001 it is a bug. So divide by the larger of the two numbers:
+#
+#     |analytic - numeric| / max(|analytic|, |numeric|, scale)
+#
+# which gives **1e-6** in the first case and **0.5** in the second. `scale` is for a
+# derivative that is really zero, where rounding alone would give an error of 1: two
+# numbers far below it count as equal.
+#
+# | error, in float64 | meaning |
+# | --- | --- |
+# | 1e-7 or less | right, for a layer |
+# | 1e-6 or less | right, for a cost that passed many time steps |
+# | 1e-5 to 1e-3 | suspicious: a kink, a bad step, float32 somewhere, or a small bug |
+# | above 1e-3 | wrong. 0.5 is a factor of two, 1 a missing term, 2 a wrong sign |
+
+# %%
+print(relative_error(1000.001, 1000.0, scale=1e-8))
+print(relative_error(0.002, 0.001, scale=1e-8))
+np.testing.assert_allclose(relative_error(1000.001, 1000.0, 1e-8), 1e-6, rtol=1e-3)
+np.testing.assert_allclose(relative_error(0.002, 0.001, 1e-8), 0.5)
+np.testing.assert_allclose(relative_error(1e-14, 0.0, 1e-8), 1e-6)
+
+# %% [markdown]
+# ## 4. A kink
+#
+# The ReLU max(0, z) has slope 0 on the left of zero and 1 on the right. At z = 1e-6 the
+# slope is 1. But a step of 1e-5 reaches across the kink: (1.1e-5 - 0) / 2e-5 =
+# **0.55**, which is neither slope. The gradient is right and the check says it is
+# wrong. The library's checks choose random numbers for which every unit keeps a
+# distance of many steps from its kink.
+
+
+# %%
+def relu(z):
+    return np.maximum(0, z)
+
+
+print(centred(relu, 1e-6, 1e-5))
+np.testing.assert_allclose(centred(relu, 1e-6, 1e-5), 0.55)
+np.testing.assert_allclose(centred(relu, 1e-3, 1e-5), 1.0)
+
+# %% [markdown]
+# ## 5. All derivatives at once: the projection check
+#
+# A model with a million parameters would need two million evaluations. Take a direction
+# u of length 1 instead, and move *all* parameters along it. The slope along u is
+# the inner product of u and the gradient:
+#
+#     (f(x + h u) - f(x - h u)) / 2h  =  u . df/dx
+#
+# For f = x0^2 + 3 x1 at x = (1, 2) the gradient is (2, 3). Along u = (0.6, 0.8) the
+# slope is 0.6 * 2 + 0.8 * 3 = **3.6**. If one entry of the gradient were wrong, the
+# number would be wrong too, unless u has a zero just there: a random direction has
+# none.
+
+
+# %%
+def f(x):
+    return x[0] ** 2 + 3 * x[1]
+
+
+x = np.array([1.0, 2.0])
+u = np.array([0.6, 0.8])
+along_u = (f(x + 1e-5 * u) - f(x - 1e-5 * u)) / 2e-5
+print("measured", along_u, " from the gradient", u @ [2.0, 3.0])
+np.testing.assert_allclose(u @ [2.0, 3.0], 3.6)
+np.testing.assert_allclose(along_u, 3.6)
+
+# The library draws the direction itself.
+rng = np.random.default_rng(0)
+right = {"x": np.array([2.0, 3.0])}
+wrong = {"x": np.array([2.0, 3.1])}
+print(check_projection("right", lambda: f(x), {"x": x}, right, rng))
+print(check_projection("wrong", lambda: f(x), {"x": x}, wrong, rng))
+assert check_projection("right", lambda: f(x), {"x": x}, right, rng).passed
+assert not check_projection("wrong", lambda: f(x), {"x": x}, wrong, rng).passed
+
+# %% [markdown]
+# ## 6. A whole layer
+#
+# A layer returns many numbers, but a check needs one cost. Draw a fixed random weight
+# for every output and take
+#
+#     f = sum of weight * out,    so that    df/dout = weight
+#
+# Hand `weight` to the backward pass as its `dout`, and what comes out must be the
+# gradient of f. Here for the recurrent layer of lesson 2, over sentences of 3, 2 and 1
+# words. **Expect errors near 1e-9.**
+
+# %%
+rng = np.random.default_rng(1)
+batch = pack([[4, 5, 6], [4, 7], [4]], features=np.zeros((3, 1)))
+arrays = {
+    "x": rng.standard_normal((9, 5)),
+    "U": 0.9 * np.linalg.qr(rng.standard_normal((5, 5)))[0],
+    "b": rng.standard_normal(5),
+}
+weight = rng.standard_normal((9, 5))
+
+
+def cost():
+    out, _ = recurrent_forward(**arrays, batch_sizes=batch.batch_sizes)
+    return float(np.sum(weight * out))
+
+
+def check_recurrent(backward):
+    """Compare what `backward` returns with differences of `cost`, at every entry."""
+    _, cache = recurrent_forward(**arrays, batch_sizes=batch.batch_sizes)
+    grads = dict(zip(arrays, backward(weight, cache), strict=True))
+    return check_gradient(cost, arrays, grads, rng)
+
+
+checks = check_recurrent(recurrent_backward)
+for check in checks:
+    print(check)
+assert all(check.error < 1e-8 for check in checks)
+
+# %% [markdown]
+# ## 7. The whole m-RNN
+#
+# The same again with the cost of a small m-RNN (**434** parameters) over
+# sentences of up to 16 steps. Each line is the *worst* entry of a parameter, the last
+# line is the projection check of all parameters. **Expect errors below 1e-6.**
+
+# %%
+for check in model_case(seed=0):
+    print(check)
+    assert check.passed
+print(f"{check.entries} derivatives in the last line")
+assert check.entries == 434
+
+# %% [markdown]
+# ## 8. A broken backward pass is caught
+#
+# This one forgets that each state is used twice: nothing comes back from the next step.
+# The code runs, the shapes are right, and a model trained with it even learns a
+# little. The check is not fooled: **x, U and b all fail**, and the message names the
+# entry and shows both numbers.
+
+
+# %%
+def broken_backward(dout, cache):
+    out, _, batch_sizes = cache
+    dz = dout * (out > 0)  # the second path is missing
+    N = batch_sizes[0]
+    rows = np.arange(N, len(out)) - np.repeat(batch_sizes[:-1], batch_sizes[1:])
+    return dz, out[rows].T @ dz[N:], dz.sum(axis=0)
+
+
+checks = check_recurrent(broken_backward)
+for check in checks:
+    print(check)
+assert not any(check.passed for check in checks)
+
+# %% [markdown]
+# ## On your own
+#
+# - `exercises/03a_centred_difference.py`: write the numerical gradient yourself.
+# - `exercises/03b_find_the_bug.py`: a backward pass of the multimodal layer has a bug
+#   that is only one line long. Let the check lead you to it.
+# - Break `broken_backward` otherwise (a missing transpose, a sign) and read the errors.
+#
+# ## In practice
+#
+# The checks are `mrnn_np/gradcheck.py`, the cases `mrnn_np/gradient_cases.py`. Check
+# with dropout masks held fixed, with sentences of unequal length, and with tiny sizes:
+# bugs live in the indices, and five units show them as well as five hundred. Check the
+# layers first and the model last, because a layer's failure tells you where to look.
+#
+# ## Further reading
+#
+# - Baydin, Pearlmutter, Radul, Siskind (2018), *Automatic differentiation in machine
+#   learning: a survey*: the figure of section 2, and how to have no backward pass
+#   to write at all.
+# - Bottou (2012), *Stochastic gradient descent tricks*: section on checking gradients.
+# - Goldberg (1991), *What every computer scientist should know about floating-point
+#   arithmetic*.
+# - Press, Teukolsky, Vetterling, Flannery, *Numerical Recipes*, chapter on numerical
+#   derivatives: the choice of the step.

@@ -1,0 +1,44 @@
+"""Exercise 03b: find the bug and mend it (lesson 3, section 8).
+
+The multimodal layer adds word, state and image, and squashes:
+
+    m_p = g(w_p Vw + r_p Vr + I_n Vi + b),    n = sentence[p]
+
+with P tokens and N images. The backward pass below runs, and its shapes are right. The
+check tells which gradient is wrong; which ones are right tells as much. One line
+is to be changed.
+
+Check: python tutorials/exercises/03b_find_the_bug.py
+"""
+
+import sys
+
+import checks
+import numpy as np
+
+from mrnn_np.layers import stanh_backward
+
+
+def multimodal_backward(dm, cache):
+    """Return dw, dr, dimage, dVw, dVr, dVi, db, each like what it is the gradient of.
+
+    dm : (P, M). The cache is what `multimodal_forward` of the library returns.
+    """
+    w, r, image, sentence, Vw, Vr, Vi, cache_g = cache
+    dz = stanh_backward(dm, cache_g)
+    # The image of a sentence is used by all its tokens: its gradient is their sum.
+    per_sentence = np.zeros((len(image), dz.shape[1]))  # (N, M)
+    per_sentence[sentence] += dz
+    return (
+        dz @ Vw.T,
+        dz @ Vr.T,
+        per_sentence @ Vi.T,
+        w.T @ dz,
+        r.T @ dz,
+        image.T @ per_sentence,
+        per_sentence.sum(axis=0),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(checks.run(checks.check_multimodal_backward, multimodal_backward))
