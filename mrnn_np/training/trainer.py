@@ -121,7 +121,7 @@ class Trainer:
         """Run the rest of one epoch; return True when Ctrl-C stopped it early."""
         c = self.config
         rng = np.random.default_rng([c.seed, self.epoch])
-        batches = shuffled_batches(lengths, c.batch_size, rng)
+        batches = shuffled_batches(lengths, c.batch_size, rng, c.bucket)
         label = f"epoch {self.epoch + 1}/{c.epochs}"
         start = time.perf_counter()
         for rows in progress(batches[self.step :], label=label, unit="batch"):
