@@ -104,16 +104,17 @@ def recurrent_backward(
     dx (P, R), dU (R, R), db (R,).
     """
     out, U, batch_sizes = cache
-    dz = dout * (out > 0)
+    dz = dout.copy()  # the rows of step t hold dr_t until the gate makes them dz_t
     end = len(out)
-    for t in range(len(batch_sizes) - 1, 0, -1):
+    for t in range(len(batch_sizes) - 1, -1, -1):
         n = batch_sizes[t]
-        begin = end - n
-        before = slice(begin - batch_sizes[t - 1], begin - batch_sizes[t - 1] + n)
-        # dz of step t-1 so far holds only what came from above: add what comes
-        # from step t, through the same gate.
-        dz[before] += (dz[begin:end] @ U.T) * (out[before] > 0)
-        end = begin
+        step = slice(end - n, end)
+        dz[step] *= out[step] > 0
+        end -= n
+        if t > 0:
+            # The n sentences of step t are the first n of step t-1.
+            begin = end - batch_sizes[t - 1]
+            dz[begin : begin + n] += dz[step] @ U.T
     # One product for all steps: rows that have a predecessor beside that predecessor.
     N = batch_sizes[0]
     dU = out[predecessors(batch_sizes)].T @ dz[N:]
