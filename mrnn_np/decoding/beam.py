@@ -11,7 +11,12 @@ Knows: log-probabilities. Does not know: words, images, the model's insides.
 import numpy as np
 
 from mrnn_np.data.vocabulary import END, START
-from mrnn_np.decoding.caption import Caption, make_caption, next_log_probs
+from mrnn_np.decoding.caption import (
+    LONGEST,
+    Caption,
+    make_caption,
+    next_log_probs,
+)
 from mrnn_np.errors import InputError
 
 
@@ -19,7 +24,7 @@ def beam_search(
     model,
     features: np.ndarray,
     beam_size: int = 5,
-    max_length: int = 30,
+    max_length: int = LONGEST,
     length_penalty: float = 0.0,
     n_best: int = 1,
 ) -> list[list[Caption]]:

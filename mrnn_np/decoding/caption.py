@@ -10,6 +10,10 @@ import numpy as np
 from mrnn_np.data.tokenizer import detokenize
 from mrnn_np.data.vocabulary import PAD, START, UNK
 
+# Words at most, as neuraltalk and im2txt have it: 1.8 % of Flickr8k's sentences are
+# longer. A caption that gets there is mostly one in a loop ("a hat and a hat and a
+# hat"): 16 of 1,000 on Flickr8k dev, and at 30 words they cost BLEU-1 .608 for .611.
+LONGEST = 20
 FORBIDDEN = [PAD, START, UNK]  # never words of a caption
 
 

@@ -8,11 +8,18 @@ from collections.abc import Callable
 import numpy as np
 
 from mrnn_np.data.vocabulary import END, START
-from mrnn_np.decoding.caption import Caption, make_caption, next_log_probs
+from mrnn_np.decoding.caption import (
+    LONGEST,
+    Caption,
+    make_caption,
+    next_log_probs,
+)
 from mrnn_np.errors import InputError
 
 
-def greedy_search(model, features: np.ndarray, max_length: int = 30) -> list[Caption]:
+def greedy_search(
+    model, features: np.ndarray, max_length: int = LONGEST
+) -> list[Caption]:
     """Take the likeliest word at every step.
 
         w_t = argmax_v P(v | w_1 .. w_{t-1}, I)
@@ -34,7 +41,7 @@ def sample(
     features: np.ndarray,
     rng: np.random.Generator,
     temperature: float = 1.0,
-    max_length: int = 30,
+    max_length: int = LONGEST,
 ) -> list[Caption]:
     """Draw every word from the model's distribution.
 

@@ -11,6 +11,7 @@ import numpy as np
 from mrnn_np.data.batches import Examples, PackedBatch, ordered_batches, pack
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import UNK, Vocabulary
+from mrnn_np.decoding import LONGEST, beam_search, sample
 from mrnn_np.errors import InputError
 from mrnn_np.progress import progress
 
@@ -180,7 +181,7 @@ class Captioner:
         self,
         features: np.ndarray,
         beam_size: int = 5,
-        max_length: int = 30,
+        max_length: int = LONGEST,
         length_penalty: float = 0.0,
         n_best: int | None = None,
         block: int = 100,
@@ -201,8 +202,6 @@ class Captioner:
         -------
         One `Caption` an image; with `n_best` a list of them an image, best first.
         """
-        from mrnn_np.decoding import beam_search
-
         standard = self.standardise(features)
         blocks = [standard[i : i + block] for i in range(0, len(standard), block)]
         found = []
@@ -217,11 +216,9 @@ class Captioner:
         features: np.ndarray,
         rng: np.random.Generator,
         temperature: float = 1.0,
-        max_length: int = 30,
+        max_length: int = LONGEST,
     ) -> list:
         """Draw a sentence for each image; see `mrnn_np.decoding.sample`."""
-        from mrnn_np.decoding import sample
-
         return sample(self, self.standardise(features), rng, temperature, max_length)
 
     def save(self, path: str | Path, half: bool = False, training=None) -> None:
