@@ -104,6 +104,10 @@ class Trainer:
             while not self._finished():
                 if self._train_epoch(train, lengths, interrupt):
                     self._save_last()
+                    if self.out is not None:
+                        say(
+                            f"{self.out}/last.npz keeps this state: go on with --resume"
+                        )
                     raise KeyboardInterrupt
                 if self._end_epoch(dev):
                     best = {k: v.copy() for k, v in self.model.params.items()}
