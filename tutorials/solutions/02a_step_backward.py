@@ -6,7 +6,6 @@ Check: python tutorials/solutions/02a_step_backward.py
 import sys
 from pathlib import Path
 
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "exercises"))
 import checks
 
