@@ -34,7 +34,9 @@ def readable(path: str | Path, form: str) -> Iterator[tuple[BinaryIO, int]]:
     path = Path(path)
     try:
         if not path.is_file():
-            raise InputError("no such file")
+            raise InputError("a folder" if path.is_dir() else "no such file")
+        if not path.stat().st_size:
+            raise InputError("the file is empty")
         with open(path, "rb") as stream:
             yield stream, path.stat().st_size
     except InputError as error:

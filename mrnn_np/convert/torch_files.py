@@ -206,4 +206,6 @@ def _read_legacy(stream, size: int):
             raise InputError("the storages do not match the tensors")
         # Little-endian on every machine: the writer swapped the bytes where needed.
         storage.fill(stream.read(storage.nbytes), "<")
+    if any(storage.elements is None for storage in storages.values()):
+        raise InputError("the storages do not match the tensors")
     return content

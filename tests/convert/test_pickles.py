@@ -1,0 +1,132 @@
+"""The pickle machine: it must read what weights need and run nothing at all."""
+
+import io
+import pickle
+
+import convert_cases as cases
+import pytest
+
+from mrnn_np.convert.pickles import Rebuilt, read_pickle
+from mrnn_np.convert.readers import read_tensors
+from mrnn_np.errors import InputError
+
+
+def read(data, names=None, persistent=None):
+    return read_pickle(io.BytesIO(data), names or {}, persistent)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_plain_values_as_pickle_itself_reads_them(protocol):
+    value = {
+        "numbers": [0, 1, -1, 255, 70000, 2**31, -(2**70), 1.5, True, False, None],
+        "texts": ("", "abc", "für", "x" * 300),
+        "nested": {1: {"a": []}, 2: ((), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4))},
+    }
+    value["again"] = value["texts"]  # the memo
+    assert read(pickle.dumps(value, protocol)) == value
+
+
+def test_it_stops_behind_the_pickle():
+    stream = io.BytesIO(pickle.dumps(1, 2) + pickle.dumps("two", 2) + b"rest")
+    assert [read_pickle(stream, {}), read_pickle(stream, {})] == [1, "two"]
+    assert stream.read() == b"rest"
+
+
+class Evil:
+    """What an attacker writes: unpickling it would make a file."""
+
+    def __init__(self, path):
+        self.command = f"touch {path}"
+
+    def __reduce__(self):
+        import os
+
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("ending", [".pth", ".ckpt", "zip"])
+def test_a_command_is_refused_and_not_run(tmp_path, ending, protocol):
+    proof = tmp_path / "executed"
+    data = pickle.dumps({"w": Evil(proof)}, protocol)
+    if ending == ".pth":
+        data = cases.legacy_pth(data)
+    path = tmp_path / f"evil{'.pth' if ending == 'zip' else ending}"
+    path.write_bytes(cases.zip_pth(data) if ending == "zip" else data)
+    with pytest.raises(InputError, match=r"(posix|os|nt)\.system") as caught:
+        read_tensors(path)
+    assert not proof.exists()
+    assert "\n" not in str(caught.value)
+    pickle.loads(pickle.dumps(Evil(proof)))  # and it would have worked
+    assert proof.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["builtins.eval", "builtins.getattr", "torch.load", "numpy.load", "os.path.x\x1b"],
+)
+def test_only_the_names_of_the_table(name):
+    with pytest.raises(InputError, match="asks for the Python object") as caught:
+        read(cases.program(cases.call(name, "1 + 1")), {"allowed.thing": dict})
+    assert str(caught.value).isprintable()
+
+
+def test_a_name_of_the_table_is_called():
+    names = {"a.pair": lambda x, y: (y, x), "a.constant": "value"}
+    assert read(cases.program(cases.call("a.pair", 1, 2)), names) == (2, 1)
+    assert read(cases.program(cases.named("a.constant")), names) == "value"
+    with pytest.raises(InputError, match="not a readable pickle"):
+        read(cases.program(cases.call("a.constant")), names)
+
+
+def test_a_state_is_given_only_to_what_wants_one():
+    class Box(Rebuilt):
+        def build(self, state):
+            self.state = state
+
+    class Closed(Rebuilt):
+        pass
+
+    names = {"a.Box": Box, "a.Closed": Closed}
+    state = cases.literal({"x": 1}) + b"b"
+    assert read(cases.program(cases.call("a.Box"), state), names).state == {"x": 1}
+    with pytest.raises(InputError, match="sets the state of a Closed"):
+        read(cases.program(cases.call("a.Closed"), state), names)
+    with pytest.raises(InputError, match="not a readable pickle"):
+        read(cases.program(cases.literal(3), state), names)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (b"",),  # nothing on the stack
+        (b"K\x01K\x02",),  # two values left
+        (b"t",),  # a tuple without a mark
+        (b"\x87",),  # a tuple of three from nothing
+        (b"e",), (b"u",), (b"a",), (b"s",), (b"R",), (b"b",), (b"q\x00",), (b"h\x05",),
+        (b"\x93",), (b"K\x01K\x02R",), (b"]K\x01K\x02s",), (b"}K\x01K\x02a",),
+        (b"}(K\x01u",),  # a key without a value
+        (b"}]K\x01s",),  # a list as a key
+        (b"K\x01Q",),  # a persistent id where nobody keeps any
+        (b"(i__main__\nx\n",), (b"\x81",), (b"0",), (b"\x82\x01",),
+    ],
+)  # fmt: skip
+def test_programs_that_make_no_sense(parts):
+    with pytest.raises(InputError):
+        read(cases.program(*parts))
+
+
+def test_programs_without_end():
+    with pytest.raises(InputError, match="more instructions"):
+        read(cases.program(b"]" * 1_000_001))
+    deep = cases.program(b"]" * 100_000, b"a" * 99_999)  # a list in a list in a ...
+    with pytest.raises(InputError, match="holds no tensors|deeper"):
+        raise_from_ckpt(deep)
+    with pytest.raises(InputError, match="more or deeper"):
+        raise_from_ckpt(cases.program(b"}", b"K\x00}" * 50, b"s" * 50))
+
+
+def raise_from_ckpt(data):
+    from mrnn_np.convert.checks import flatten
+
+    flatten(read(data), Rebuilt, lambda leaf: leaf)
