@@ -56,6 +56,7 @@ def test_learns_and_keeps_the_best(tmp_path):
     assert [json.loads(line) for line in lines] == history
 
 
+@pytest.mark.slow
 def test_overfits_fifty_captions():
     rng = np.random.default_rng(0)
     sentences = [rng.integers(4, 16, rng.integers(3, 9)).tolist() for _ in range(50)]
