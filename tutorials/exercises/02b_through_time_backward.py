@@ -25,12 +25,12 @@ def through_time_backward(dout, out, U, batch_sizes):
     """
     # Step t lies in the rows begin[t] to begin[t] + batch_sizes[t].
     begin = np.cumsum(batch_sizes) - batch_sizes
-    dr = dout.copy()  # noqa: F841 (yours to use)
     dx = np.zeros_like(out)
     dU = np.zeros_like(U)
     for t in range(len(batch_sizes) - 1, -1, -1):
-        now = slice(begin[t], begin[t] + batch_sizes[t])
-        raise NotImplementedError(f"fill in dx of rows {now}, then what goes to t - 1")
+        # dx of this step, from what comes from above and what step t + 1 sent back;
+        # then, if t > 0, what goes back to step t - 1, and this step's share of dU.
+        raise NotImplementedError(f"step {t}, which begins at row {begin[t]}")
     return dx, dU, dx.sum(axis=0)
 
 

@@ -22,7 +22,7 @@ def numerical_gradient(f, x, h=1e-5):
     """
     gradient = np.empty_like(x)
     for index in np.ndindex(x.shape):
-        raise NotImplementedError(f"fill in gradient[{index}], and put x[{index}] back")
+        raise NotImplementedError(f"the entry {index}, then put x back")
     return gradient
 
 

@@ -21,7 +21,7 @@ def through_time_backward(dout, out, U, batch_sizes):
     """
     # Step t lies in the rows begin[t] to begin[t] + batch_sizes[t].
     begin = np.cumsum(batch_sizes) - batch_sizes
-    dr = dout.copy()
+    dr = dout.copy()  # the first path only
     dx = np.zeros_like(out)
     dU = np.zeros_like(U)
     for t in range(len(batch_sizes) - 1, -1, -1):
