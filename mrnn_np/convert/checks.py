@@ -5,6 +5,7 @@ Knows: how damage shows and how it is told. Does not know: any one format.
 
 import contextlib
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -37,7 +38,9 @@ def readable(path: str | Path, form: str) -> Iterator[tuple[BinaryIO, int]]:
             raise InputError("a folder" if path.is_dir() else "no such file")
         if not path.stat().st_size:
             raise InputError("the file is empty")
-        with open(path, "rb") as stream:
+        with open(path, "rb") as stream, warnings.catch_warnings():
+            # Parsers warn of odd bytes; here they are read well or refused.
+            warnings.simplefilter("ignore")
             yield stream, path.stat().st_size
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

@@ -45,15 +45,18 @@ def open_url(url: str, headers: dict[str, str] | None = None) -> Iterator:
     InputError : not http(s), no answer, refused, broken off.
     """
     shown, login = split_credentials(url)
-    if urlsplit(shown).scheme not in ("http", "https"):
+    scheme = urlsplit(shown).scheme
+    if scheme not in ("http", "https"):
         raise InputError(f"{shown}: not an http(s) address")
     request = urllib.request.Request(
         shown, headers={"User-Agent": "mrnn_np", **(headers or {})}
     )
     for key, value in login.items():  # never carried on to where a redirect leads
         request.add_unredirected_header(key, value)
-    # pip's own setting for networks with a certificate of their own.
-    context = ssl.create_default_context(cafile=os.environ.get("PIP_CERT") or None)
+    context = None
+    if scheme == "https":
+        # pip's own setting for networks with a certificate of their own.
+        context = ssl.create_default_context(cafile=os.environ.get("PIP_CERT") or None)
     try:
         with urllib.request.urlopen(
             request, timeout=SECONDS_WITHOUT_A_BYTE, context=context

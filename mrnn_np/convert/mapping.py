@@ -212,7 +212,7 @@ def _floats(name: str, inner: Mapping[str, np.ndarray]) -> np.ndarray:
     if tensor.dtype.kind != "f":
         raise InputError(f"tensor {name!r} holds {tensor.dtype}, expected floats")
     with np.errstate(over="ignore"):
-        tensor = tensor.astype(np.float32)
+        tensor = tensor.astype(np.float32, copy=False)
     if not np.isfinite(tensor).all():
         raise InputError(f"tensor {name!r} holds numbers that are not finite")
     return tensor

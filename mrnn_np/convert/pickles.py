@@ -140,8 +140,9 @@ class _Machine:
         elif name == "GLOBAL":
             stack.append(self.look_up(argument.replace(" ", ".")))
         elif name == "STACK_GLOBAL":
-            module, attribute = stack[-2:]
-            stack[-2:] = [self.look_up(f"{module}.{attribute}")]
+            # join, unlike an f-string, takes text only: printing a list that holds
+            # itself many times over could take for ever.
+            stack[-2:] = [self.look_up(".".join(stack[-2:]))]
         elif name == "REDUCE":
             function, arguments = stack[-2:]
             stack[-2:] = [self.call(function, arguments)]

@@ -102,9 +102,12 @@ def rebuild_parameter(tensor, *_rest):
     return tensor
 
 
-def ordered_dict() -> dict:
-    """Stand in for collections.OrderedDict (a dict keeps its order too)."""
-    return {}
+def ordered_dict(items=()) -> dict:
+    """Stand in for collections.OrderedDict (a dict keeps its order too).
+
+    Files written with Python 2 give the items here, newer ones set them afterwards.
+    """
+    return {name: value for name, value in items if isinstance(name, str)}
 
 
 NAMES = {
@@ -193,9 +196,8 @@ def _member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
 def _read_legacy(stream, size: int):
     if read_pickle(stream, {}) != LEGACY_MAGIC:
         raise InputError("neither form of a PyTorch file")
-    version = read_pickle(stream, {})
-    if version != 1001:
-        raise InputError(f"version {version!r} of the old form, known is 1001")
+    if read_pickle(stream, {}) != 1001:
+        raise InputError("an unknown version of PyTorch's old form (known is 1001)")
     read_pickle(stream, {})  # byte order and sizes of C types on the writer's machine
     storages = Storages(size)
     content = read_pickle(stream, NAMES, storages)

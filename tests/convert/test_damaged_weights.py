@@ -13,7 +13,7 @@ from mrnn_np.convert.readers import read_tensors
 from mrnn_np.errors import InputError
 
 MODEST = settings(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     database=None,
