@@ -13,7 +13,7 @@
 # - when the gradient vanishes on its way back in time, and when it explodes.
 #
 # **What you need.** NumPy, the chain rule, and `pip install -e ".[tutorials]"`.
-# Every number stated in the text is checked by the code below it.
+# Every number in bold is checked by the code below it.
 
 # %%
 import matplotlib.pyplot as plt
@@ -40,17 +40,18 @@ from mrnn_np.layers import recurrent_backward, recurrent_forward, recurrent_step
 U = np.array([[0.5, -1.0], [1.0, 0.5]])
 b = np.array([0.0, -1.0])
 
-previous = np.array([[1.0, 2.0]])  # (1, 2): one sentence, R = 2
-w = np.array([[1.0, 0.0]])
+previous = np.array([1.0, 2.0])
+w = np.array([1.0, 0.0])
 
 z = previous @ U + w + b
 r = np.maximum(0, z)
 print("z =", z, " r =", r)
-np.testing.assert_allclose(z, [[3.5, -1.0]])
-np.testing.assert_allclose(r, [[3.5, 0.0]])
+np.testing.assert_allclose(z, [3.5, -1.0])
+np.testing.assert_allclose(r, [3.5, 0.0])
 
-# The library's step gives the same.
-np.testing.assert_allclose(recurrent_step(w, previous, U, b), r)
+# The library's step gives the same. It takes one row for each of n sentences, and
+# [None] turns our row (2,) into a matrix of a single row (1, 2).
+np.testing.assert_allclose(recurrent_step(w[None], previous[None], U, b), [r])
 
 # %% [markdown]
 # ## 2. One step backward
@@ -61,28 +62,28 @@ np.testing.assert_allclose(recurrent_step(w, previous, U, b), r)
 #
 # | forward | backward | here |
 # | --- | --- | --- |
-# | r = max(0, z) | dz = dr where r > 0, else 0 | (2, 0) |
+# | r = max(0, z) | dz = dr where r > 0, else 0 | dz = **(2, 0)** |
 # | z = ... + w | dw = dz | (2, 0) |
 # | z = ... + b | db = dz | (2, 0) |
-# | z = previous U + ... | dprevious = dz U^T | (2 * 0.5, 2 * 1) = (1, 2) |
-# | z = previous U + ... | dU = previous^T dz | ((2, 0), (4, 0)) |
+# | z_j = ... sum_i previous_i U_ij | dprevious_i = sum_j dz_j U_ij | **(1, 2)** |
+# | the same | dU_ij = previous_i dz_j | **((2, 0), (4, 0))** |
 #
-# A unit that is shut passes nothing on: a small change of z[1] = -1 does not change the
-# r[1] = 0. A matrix product has two factors, and the gradient of each is a product with
-# the *other* one, transposed. Check the shapes: (1, 2)^T (1, 2) is (2, 2), a matrix
-# like U.
+# A unit that is shut passes nothing on: moving z[1] = -1 a little leaves r[1] at 0.
+# A product has two factors, and the gradient of each holds the *other* one. So
+# dprevious is made of U, read the other way round (dz U^T: 2 * 0.5 + 0 * (-1) = 1 and
+# 2 * 1 + 0 * 0.5 = 2), and dU is a table of all products of a previous_i with a dz_j.
 
 # %%
-dr = np.array([[2.0, 3.0]])
+dr = np.array([2.0, 3.0])
 
 dz = dr * (r > 0)
 dw = dz
-db = dz.sum(axis=0)  # b is shared by all rows; here there is only one
+db = dz
 dprevious = dz @ U.T
-dU = previous.T @ dz
+dU = np.outer(previous, dz)
 print("dz =", dz, " dprevious =", dprevious, " dU =", dU.tolist())
-np.testing.assert_allclose(dz, [[2, 0]])
-np.testing.assert_allclose(dprevious, [[1, 2]])
+np.testing.assert_allclose(dz, [2, 0])
+np.testing.assert_allclose(dprevious, [1, 2])
 np.testing.assert_allclose(dU, [[2, 0], [4, 0]])
 
 # %% [markdown]
@@ -92,9 +93,9 @@ np.testing.assert_allclose(dU, [[2, 0], [4, 0]])
 # %%
 pushed = U.copy()
 pushed[1, 0] += 0.001
-rise = dr * (recurrent_step(w, previous, pushed, b) - r)
-print(f"the cost rises by {rise.sum():.6f}")
-np.testing.assert_allclose(rise.sum(), 0.004)
+rise = dr @ (np.maximum(0, previous @ pushed + w + b) - r)
+print(f"the cost rises by {rise:.6f}")
+np.testing.assert_allclose(rise, 0.004)
 
 # %% [markdown]
 # ## 3. Three steps forward
@@ -117,16 +118,16 @@ for word in words:
 r1, r2, r3 = states
 np.testing.assert_allclose(states, [[1, 1], [2.5, 0], [1.25, 0.5]])
 
-# The library runs all steps in one call; `batch_sizes` says how many sentences are
-# running at each step. Here it is one sentence at each of three steps.
-one_sentence = np.array([1, 1, 1])
-out, cache = recurrent_forward(words, U, b, one_sentence)
+# The library runs all steps in one call. `batch_sizes` says how many sentences are
+# running at each step: here one sentence at each of three steps. The cache is what the
+# backward pass will need: the states, U, and `batch_sizes` again.
+out, cache = recurrent_forward(words, U, b, batch_sizes=np.array([1, 1, 1]))
 np.testing.assert_allclose(out, states)
 
 # %% [markdown]
 # ## 4. Back through time: two paths meet at every state
 #
-# State r2 is used twice: the layers above predict a word from it, **and** the next
+# State r2 is used twice: the layers above predict a word from it, *and* the next
 # step computes r3 from it. When a number is used twice, the cost depends on it by two
 # paths, and the slopes of the two paths add:
 #
@@ -163,103 +164,113 @@ np.testing.assert_allclose([dz1, dz2, dz3], [[1.25, 1.5], [0.5, 0], [1, 1]])
 np.testing.assert_allclose(dU, [[3, 2.5], [0.5, 0]])
 np.testing.assert_allclose(db, [2.75, 2.5])
 
-library = recurrent_backward(above, cache)
-for by_hand, by_library in zip(([dz1, dz2, dz3], dU, db), library, strict=True):
-    np.testing.assert_allclose(by_library, by_hand)
+library_dx, library_dU, library_db = recurrent_backward(above, cache)
+np.testing.assert_allclose(library_dx, [dz1, dz2, dz3])  # x = the words, so dx = dz
+np.testing.assert_allclose(library_dU, dU)
+np.testing.assert_allclose(library_db, db)
+
+# %% [markdown]
+# The same as a loop, for a sentence of any length:
+
+
+# %%
+def sentence_backward(above, states, U):
+    """Return dz (T, R), dU (R, R), db (R,) of one sentence of T words."""
+    dz = np.zeros_like(states)
+    dU = np.zeros_like(U)
+    from_next = np.zeros(len(U))  # the last step has no next one
+    for t in reversed(range(len(states))):
+        dz[t] = (above[t] + from_next) * (states[t] > 0)
+        from_next = dz[t] @ U.T
+        if t > 0:  # the first step has the state zero before it
+            dU += np.outer(states[t - 1], dz[t])
+    return dz, dU, dz.sum(axis=0)
+
+
+for mine, library in zip(
+    sentence_backward(above, out, U), recurrent_backward(above, cache), strict=True
+):
+    np.testing.assert_allclose(mine, library)
 
 # %% [markdown]
 # ## 5. Many sentences: the packed batch
 #
-# Sentences differ in length. One could fill the short ones up with padding words and
-# then compute on the padding for nothing. A *packed* batch sorts the sentences, longest
+# Sentences differ in length. One could fill the short ones up with padding and
+# compute on the padding for nothing. A *packed* batch sorts the sentences, longest
 # first, and lists step 0 of all of them, then step 1 of those that have one, and so on.
 #
-# Take captions of 3, 2 and 1 words. Each also predicts the end of the sentence, so they
-# run for **4, 3 and 2 steps**: 9 rows, where padding to the longest needs 12. The
-# number of sentences that run at each step is **batch_sizes = (3, 3, 2, 1)**.
+# Take "a man runs", "a dog" and "a". Each is read from <start> on and predicts one word
+# more, the <end>, so they run for **4, 3 and 2 steps**: 9 rows, where padding to the
+# longest needs 12. The number of sentences that run at each step is **batch_sizes =
+# (3, 3, 2, 1)**.
 
 # %%
-captions = [[4, 5, 6], [4, 7], [4]]  # words as numbers; the library adds the start
-batch = pack(captions, features=np.zeros((3, 1)))  # no image is needed here
-print("batch_sizes =", batch.batch_sizes, " sentence of each row =", batch.sentence)
+vocabulary = ["<pad>", "<start>", "<end>", "<unk>", "a", "man", "runs", "dog"]
+captions = [[4, 5, 6], [4, 7], [4]]  # the words as places in the vocabulary
+batch = pack(captions, features=np.zeros((3, 1)))  # the images play no part here
+print("batch_sizes =", batch.batch_sizes)
+print("sentence of each row =", batch.sentence)
 assert batch.batch_sizes.tolist() == [3, 3, 2, 1]
 assert batch.sentence.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 0]
 
 # %%
-N, T = 3, len(batch.batch_sizes)
-begin = np.cumsum(batch.batch_sizes) - batch.batch_sizes  # first row of every step
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.6), width_ratios=(4, 9))
-for n in range(N):
-    for t in range(T):
-        runs = n < batch.batch_sizes[t]
-        color = f"C{n}" if runs else "white"
-        left.add_patch(plt.Rectangle((t, n), 1, 1, fc=color, ec="k"))
-        left.text(t + 0.5, n + 0.5, f"{n},{t}" if runs else "pad", ha="center")
-        if runs:
-            p = begin[t] + n
-            right.add_patch(plt.Rectangle((p, 0), 1, 1, fc=color, ec="k"))
-            right.text(p + 0.5, 0.45, f"{n},{t}", ha="center")
-left.set(xlim=(0, T), ylim=(N, 0), xlabel="step t", ylabel="sentence n")
-left.set(xticks=np.arange(T) + 0.5, xticklabels=range(T))
-left.set(yticks=np.arange(N) + 0.5, yticklabels=range(N))
-left.set_title("padded: 12 cells, 3 for nothing")
-for border in begin[1:]:
-    right.axvline(border, color="k", linewidth=4)
-right.set(xlim=(0, 9), ylim=(1.6, -0.6), xlabel="row p of the packed batch")
-right.set(xticks=np.arange(9) + 0.5, xticklabels=range(9), yticks=[])
-right.set_ylabel("(n,t) of each row")
-right.set_title("packed: 9 rows, steps between the thick lines")
+step = np.repeat(np.arange(4), batch.batch_sizes)  # of each row: 0 0 0 1 1 1 2 2 3
+colors = ["lightskyblue", "navajowhite", "lightgreen"]
+
+
+def draw_cell(axes, x, y, text, color):
+    axes.add_patch(plt.Rectangle((x, y), 1, 1, facecolor=color, edgecolor="gray"))
+    axes.text(x + 0.5, y + 0.5, text, ha="center", va="center")
+
+
+figure, (top, bottom) = plt.subplots(2, figsize=(7, 4.4), height_ratios=(3, 1.4))
+for t in range(4):
+    for n in range(batch.batch_sizes[t], 3):  # these have no word left
+        draw_cell(top, t, n, "<pad>", "white")
+for p in range(9):
+    n, word = batch.sentence[p], vocabulary[batch.tokens[p]]
+    draw_cell(top, step[p], n, word, colors[n])
+    draw_cell(bottom, p, 0, word, colors[n])
+top.set(xlim=(0, 4), ylim=(3, 0), xlabel="step", ylabel="sentence")
+top.set(xticks=np.arange(4) + 0.5, xticklabels=range(4))
+top.set(yticks=np.arange(3) + 0.5, yticklabels=range(3))
+top.set_title("padded: 12 cells, 3 of them for nothing")
+bottom.set(xlim=(0, 9), ylim=(1, 0), xlabel="row of the packed batch", yticks=[])
+bottom.set(xticks=np.arange(9) + 0.5, xticklabels=range(9))
+bottom.vlines([3, 6, 8], 0, 1, color="black", linewidth=3)
+bottom.set_title("packed: 9 rows, a black line between the steps")
 figure.tight_layout()
-plt.show()
+figure.savefig("lesson02_packed_batch.png")
 
 # %% [markdown]
-# Because the sentences are sorted, those that still run at a step are the *first* n of
-# those that ran at the step before. So "the state before" is a slice from the front of
-# the previous step, and going back, the gradient is added to the front of the previous
-# step. That is all there is to it.
-
+# Because the sentences are sorted, the n of them that still run at a step are the
+# *first* n of those that ran at the step before. So "the states before" is a slice from
+# the front of the previous step, and a whole step is one matrix product for all
+# sentences.
+#
+# Nothing else changes. Take a sentence out of the batch and run it alone: its states
+# and its dz are the same. U and b are shared by all sentences, so their gradients are
+# sums over the sentences.
 
 # %%
-def forward(x, U, b, batch_sizes):
-    """Return all states (P, R) of a packed batch; x is (P, R)."""
-    out = np.zeros_like(x)
-    previous = np.zeros((batch_sizes[0], x.shape[1]))
-    begin = 0
-    for n in batch_sizes:
-        out[begin : begin + n] = np.maximum(
-            0, previous[:n] @ U + x[begin : begin + n] + b
-        )
-        previous = out[begin : begin + n]
-        begin += n
-    return out
-
-
-def backward(dout, out, U, batch_sizes):
-    """Return dx (P, R), dU (R, R), db (R,)."""
-    dr = dout.copy()  # the first path; the second is added below
-    dz = np.zeros_like(out)
-    dU = np.zeros_like(U)
-    begin = np.cumsum(batch_sizes) - batch_sizes
-    for t in range(len(batch_sizes) - 1, -1, -1):
-        n = batch_sizes[t]
-        now = slice(begin[t], begin[t] + n)
-        dz[now] = dr[now] * (out[now] > 0)
-        if t > 0:
-            before = slice(begin[t - 1], begin[t - 1] + n)
-            dr[before] += dz[now] @ U.T
-            dU += out[before].T @ dz[now]
-    return dz, dU, dz.sum(axis=0)
-
-
 rng = np.random.default_rng(0)
 x = rng.standard_normal((9, 2))
-dout = rng.standard_normal((9, 2))
+above = rng.standard_normal((9, 2))
 out, cache = recurrent_forward(x, U, b, batch.batch_sizes)
-np.testing.assert_allclose(forward(x, U, b, batch.batch_sizes), out)
-by_hand = backward(dout, out, U, batch.batch_sizes)
-for mine, library in zip(by_hand, recurrent_backward(dout, cache), strict=True):
-    np.testing.assert_allclose(mine, library, atol=1e-12)
-print("forward and backward agree with the library")
+dx, dU, db = recurrent_backward(above, cache)
+
+sum_dU, sum_db = np.zeros_like(U), np.zeros_like(b)
+for n in range(3):
+    rows = np.flatnonzero(batch.sentence == n)  # its words, in the order of time
+    alone, _ = recurrent_forward(x[rows], U, b, np.ones(len(rows), int))
+    np.testing.assert_allclose(out[rows], alone)
+    dz_n, dU_n, db_n = sentence_backward(above[rows], alone, U)
+    np.testing.assert_allclose(dx[rows], dz_n)
+    sum_dU += dU_n
+    sum_db += db_n
+np.testing.assert_allclose(dU, sum_dU)
+np.testing.assert_allclose(db, sum_db)
+print("the packed batch equals its sentences, one after another")
 
 # %% [markdown]
 # ## 6. Vanishing and exploding
@@ -267,15 +278,16 @@ print("forward and backward agree with the library")
 # Send a gradient into the *last* state only. After k steps back it has been multiplied
 # k times by U^T and has passed k more gates. Let U be s times an orthogonal matrix,
 # which changes the length of a row by exactly the factor s. With random words half the
-# units are shut at each step, and a row that loses half of its entries keeps about 1 /
-# sqrt(2) of its length. So we expect the length of the gradient to go like
+# units are shut at each step, and a row that loses half of its entries keeps about
+# 1 / sqrt(2) of its length. So we expect the length of the gradient to go like
 #
 #     (s / sqrt(2))^k
 #
-# which is **2.5e-05 for s = 1 at k = 30** when measured: the first words of a long
-# sentence hardly hear what the last one says. With s = 2 it grows to **2.8e+04**. The
-# balance is at s = sqrt(2), but there the *states* are in danger: when all
-# units happen to be open, nothing stands between them and a growth by s at every step.
+# For s = 1 and k = 30 this is 3.1e-05, and the measured length is **2.5e-05**: the
+# first words of a long sentence hardly hear what the last one says. With s = 2 it is
+# 3.3e+04, measured **2.8e+04**. The balance is at s = sqrt(2), but there the *states*
+# are in danger: when the units happen to be open, nothing stands between them and a
+# growth by s at every step.
 
 
 # %%
@@ -294,18 +306,19 @@ def gradient_lengths(s, steps=31, sentences=32, size=64):
     return lengths / lengths[0]
 
 
-scales = (0.7, 0.9, 1.0, 2**0.5, 1.6, 2.0)
+scales = (2.0, 1.6, 2**0.5, 1.0, 0.9, 0.7)
 measured = {s: gradient_lengths(s) for s in scales}
 k = np.arange(31)
 figure, axes = plt.subplots(figsize=(7, 4.5))
 for s in scales:
-    (line,) = axes.semilogy(k, measured[s], "o-", ms=3, label=f"s = {s:.2f}")
-    axes.semilogy(k, (s / 2**0.5) ** k, "--", color=line.get_color(), linewidth=1)
+    (line,) = axes.semilogy(k, (s / 2**0.5) ** k, linewidth=1)
+    axes.semilogy(k, measured[s], "o", ms=4, color=line.get_color())
+    axes.text(30.6, measured[s][30], f"s = {s:.2f}", va="center")
 axes.set(xlabel="distance k in time [steps]", ylabel="length of the gradient")
-axes.set_title("U = s times orthogonal; dashed: (s / sqrt 2)^k")
-axes.legend(loc="lower left")
+axes.set_xlim(-1, 35)
+axes.set_title("U is s times orthogonal. Dots: measured, lines: (s / sqrt 2)^k")
 figure.tight_layout()
-plt.show()
+figure.savefig("lesson02_gradient_in_time.png")
 
 print(f"s = 1: {measured[1.0][30]:.1e}   s = 2: {measured[2.0][30]:.1e} after 30 steps")
 np.testing.assert_allclose(measured[1.0][30], 2.5e-5, rtol=0.1)
@@ -320,8 +333,8 @@ for s in scales:  # a gate never lengthens a row, so s^k is a bound for any word
 #
 # ## On your own
 #
-# - `exercises/02a_step_backward.py`: write the backward pass of one step.
-# - `exercises/02b_through_time_backward.py`: write it through time, for packed batches.
+# - `exercises/02a_step_backward.py`: one step backward, for n sentences at once.
+# - `exercises/02b_through_time_backward.py`: through time, for a packed batch.
 # - Give all biases the value 2 in section 6, so that more units are open. How much of
 #   the gradient is left for s = 1 at k = 30? (Expect 0.003 in place of 0.000025.)
 #
