@@ -60,6 +60,22 @@ def test_the_files_of_these_tests_are_read_when_nothing_is_wrong(tmp_path):
     np.testing.assert_array_equal(read_pth(written(tmp_path, old))["w"], expected)
 
 
+def test_files_of_2017_use_an_older_name_and_list_the_items_of_a_dict(tmp_path):
+    old = cases.torch_pickle().replace(b"_tensor_v2\n", b"_tensor\n")
+    pair = b"](](" + cases.literal("w") + old[old.index(b"ctorch") : -2] + b"ee"
+    whole = cases.program(cases.named("collections.OrderedDict"), pair, b"\x85R")
+    path = written(tmp_path, cases.legacy_pth(whole, ("0", range(6))))
+    np.testing.assert_array_equal(read_pth(path)["w"], np.arange(6.0).reshape(2, 3))
+
+
+def test_big_endian_storages(tmp_path):
+    data = cases.zip_pth(cases.torch_pickle(), s0=np.arange(6, dtype=">f4").tobytes())
+    path = written(tmp_path, data)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("archive/byteorder", "big")
+    np.testing.assert_array_equal(read_pth(path)["w"], np.arange(6.0).reshape(2, 3))
+
+
 @pytest.mark.parametrize(
     ("numbers", "part"),
     [
@@ -115,7 +131,7 @@ def test_a_compressed_member_is_no_file_of_pytorch(tmp_path):
         (cases.npz(a=b"x"), "without PyTorch's data.pkl"),
         (cases.zip_pth(cases.torch_pickle()), "archive/data/0"),
         (cases.legacy_pth(cases.torch_pickle(), magic=1), "neither form"),
-        (cases.legacy_pth(cases.torch_pickle(), version=7), "version 7"),
+        (cases.legacy_pth(cases.torch_pickle(), version=7), "unknown version"),
         (cases.legacy_pth(cases.torch_pickle(), ("1", range(6))), "do not match"),
         (cases.legacy_pth(cases.torch_pickle(), ("0", range(5))), "do not match"),
         (cases.legacy_pth(cases.torch_pickle()), "do not match"),
