@@ -27,8 +27,15 @@ def split_credentials(url: str) -> tuple[str, dict[str, str]]:
 
     Company indexes are often configured so; urllib would take it for a host name,
     and an address that is shown must not have it.
+
+    Raises
+    ------
+    InputError : not an address (it is not shown: its login could not be taken out).
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise InputError(f"not an address that can be read: {error}") from None
     if "@" not in parts.netloc:
         return url, {}
     user, _, host = parts.netloc.rpartition("@")
@@ -56,7 +63,14 @@ def open_url(url: str, headers: dict[str, str] | None = None) -> Iterator:
     context = None
     if scheme == "https":
         # pip's own setting for networks with a certificate of their own.
-        context = ssl.create_default_context(cafile=os.environ.get("PIP_CERT") or None)
+        certificates = os.environ.get("PIP_CERT") or None
+        try:
+            context = ssl.create_default_context(cafile=certificates)
+        except OSError as error:
+            raise InputError(
+                f"the certificates in {certificates} (environment variable PIP_CERT) "
+                f"cannot be read: {error}"
+            ) from error
     try:
         with urllib.request.urlopen(
             request, timeout=SECONDS_WITHOUT_A_BYTE, context=context

@@ -76,13 +76,16 @@ def convert_file(
 
     Raises
     ------
-    InputError : not readable, of no known network, or `out` cannot be written.
+    InputError : not readable, of no known network, or `out` cannot be written or
+        does not end in .npz (which is how `load_cnn` tells a file from a name).
     """
     from mrnn_np.cnn.preprocessing import PREPROCESSING
     from mrnn_np.convert.mapping import apply_layout, detect_layout
     from mrnn_np.convert.readers import read_tensors
 
     path = Path(path)
+    if out is not None and Path(out).suffix != ".npz":
+        raise InputError(f"{out}: the new file's name must end in .npz")
     tensors = read_tensors(path)
     if "header.json" in tensors:
         raise InputError(f"{path}: is converted already: give it to --cnn as it is")

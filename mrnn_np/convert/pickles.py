@@ -75,7 +75,12 @@ def read_pickle(
     except InputError:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-        raise InputError(f"not a readable pickle: {str(error)[:100]}") from error
+        # A KeyError says only the byte that no instruction, or the place where none
+        # was kept.
+        detail = "" if isinstance(error, KeyError) else f": {str(error)[:100]}"
+        raise InputError(
+            f"not a readable pickle (cut short, damaged or no weight file?){detail}"
+        ) from error
 
 
 class _Machine:

