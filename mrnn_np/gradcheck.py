@@ -85,8 +85,9 @@ def check_gradient(
     Returns
     -------
     One `GradientCheck` a parameter, with its worst entry. Entries are compared
-    relative to the larger of the two values, or to a thousandth of the largest entry
-    of that gradient: below that, the rounding of f itself would be measured.
+    relative to the larger of the two values, or to a hundredth of the largest entry
+    of that gradient: below that, the rounding of f itself would be measured (with a
+    thousandth, 2 of 120 right models failed).
 
     Raises
     ------
@@ -100,7 +101,7 @@ def check_gradient(
         if dx.shape != x.shape:
             raise ValueError(f"{name} is {x.shape}, its gradient {dx.shape}")
         count = x.size if entries is None else min(entries, x.size)
-        scale = max(1e-3 * np.abs(dx).max(), 1e-8)
+        scale = max(1e-2 * np.abs(dx).max(), 1e-8)
         worst = None
         for flat in rng.choice(x.size, count, replace=False):
             i = tuple(int(k) for k in np.unravel_index(flat, x.shape))
