@@ -25,8 +25,8 @@ from mrnn_np.models import MRNN, MRNNConfig
 
 STEPS = 16  # time steps of the longest sentence, <end> included
 # Orthogonal times this as U: half the units shut, (1.2 / sqrt 2)^15 = 0.09 of a
-# gradient comes back over 15 steps. With the model's default, 0.58, it would be 2e-6, and a
-# fault far back in time would hide below the limit.
+# gradient comes back over 15 steps. With the model's default, 0.58, it would be 2e-6,
+# and a fault far back in time would hide below the limit.
 RECURRENT_SCALE = 1.2
 Arrays = dict[str, np.ndarray]
 

@@ -48,9 +48,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     chosen = build_parser().parse_args(argv)
     module = importlib.import_module(f"mrnn_np.cli.{chosen.command}")
+    summary = COMMANDS[chosen.command]
     parser = argparse.ArgumentParser(
         prog=f"mrnn-np {chosen.command}",
-        description=COMMANDS[chosen.command].capitalize() + ".",
+        description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=f"example: {module.EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
