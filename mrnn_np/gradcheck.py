@@ -87,7 +87,7 @@ def check_gradient(
     One `GradientCheck` a parameter, with its worst entry. Entries are compared
     relative to the larger of the two values, or to a hundredth of the largest entry
     of that gradient: below that, the rounding of f itself would be measured (with a
-    thousandth, 2 of 120 right models failed).
+    thousandth, 1 of 120 right models failed).
 
     Raises
     ------

@@ -57,8 +57,8 @@ class MRNNConfig:
     dropout_image: float = 0.5  # of the image feature
     dropout_multimodal: float = 0.5  # of m
     # U starts as a random orthogonal matrix times this. Below 1 the state of a ReLU
-    # recurrence cannot grow without bound; near 1 it remembers longer, but learns
-    # more slowly (lesson 2 shows both).
+    # recurrence cannot grow without bound; near 1 it remembers longer (lesson 2 draws
+    # both), but learns more slowly.
     recurrent_scale: float = 0.58
     # The output bias starts at the log frequency of every word: the first batches
     # need not learn that "a" is common. False starts it at zero.
