@@ -142,7 +142,8 @@ for label in expected:
 #
 # which gives **1e-6** in the first case and **0.5** in the second. `scale` is for a
 # derivative that is really zero, where rounding alone would give an error of 1: two
-# numbers far below it count as equal.
+# numbers far below it count as equal. The library's checks take a hundredth of the
+# largest entry of the same gradient.
 #
 # | error, in float64 | meaning |
 # | --- | --- |
