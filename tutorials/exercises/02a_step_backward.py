@@ -1,27 +1,20 @@
-"""Exercise 02a: the backward pass of one recurrent step (lesson 2, section 2).
+"""Exercise 02a: one recurrent step backward, for n sentences at once.
 
-The forward step is
+Lesson 2, section 2, has one sentence. Here are n of them, one a row, through the same
+U and b:
 
     r = max(0, previous U + w + b)
 
-for n sentences at once: w, previous and r are (n, R), U is (R, R), b is (R,).
-
-Check: python tutorials/exercises/02a_step_backward.py
+Check: python tutorials/exercises/check.py 02a
+Expect: errors below 1e-8.
 """
-
-import sys
-
-import checks
 
 
 def step_backward(dr, r, previous, U):
     """Return the gradients of one step.
 
-    dr : (n, R), what comes back to the new state r, which is (n, R) as well.
+    dr : (n, R), what comes back to the new states r, which are (n, R) as well.
+    previous : (n, R), U : (R, R).
     Returns dw (n, R), dprevious (n, R), dU (R, R), db (R,).
     """
     raise NotImplementedError("fill in dz first, then the four gradients from it")
-
-
-if __name__ == "__main__":
-    sys.exit(checks.run(checks.check_step_backward, step_backward))

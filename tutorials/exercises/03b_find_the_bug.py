@@ -1,19 +1,17 @@
-"""Exercise 03b: find the bug and mend it (lesson 3, section 8).
+"""Exercise 03b: find the bug and mend it.
 
-The multimodal layer adds word, state and image, and squashes:
+The multimodal layer adds word, state and image, and squashes the sum:
 
     m_p = g(w_p Vw + r_p Vr + I_n Vi + b),    n = sentence[p]
 
-with P tokens and N images. The backward pass below runs, and its shapes are right. The
-check tells which gradient is wrong; which ones are right tells as much. One line
-is to be changed.
+with P words and N images; all words of a sentence have the same image. The backward
+pass below runs, and its shapes are right. The check tells which gradients are wrong and
+which are right. One line is to be changed.
 
-Check: python tutorials/exercises/03b_find_the_bug.py
+Check: python tutorials/exercises/check.py 03b
+Expect: errors below 1e-8.
 """
 
-import sys
-
-import checks
 import numpy as np
 
 from mrnn_np.layers import stanh_backward
@@ -26,7 +24,7 @@ def multimodal_backward(dm, cache):
     """
     w, r, image, sentence, Vw, Vr, Vi, cache_g = cache
     dz = stanh_backward(dm, cache_g)
-    # The image of a sentence is used by all its tokens: its gradient is their sum.
+    # The image of a sentence is used by all its words: its gradient is their sum.
     per_sentence = np.zeros((len(image), dz.shape[1]))  # (N, M)
     per_sentence[sentence] += dz
     return (
@@ -38,7 +36,3 @@ def multimodal_backward(dm, cache):
         image.T @ per_sentence,
         per_sentence.sum(axis=0),
     )
-
-
-if __name__ == "__main__":
-    sys.exit(checks.run(checks.check_multimodal_backward, multimodal_backward))

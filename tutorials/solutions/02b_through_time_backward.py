@@ -1,38 +1,21 @@
 """Solution of exercise 02b.
 
-Check: python tutorials/solutions/02b_through_time_backward.py
+The sentences of step t are the first of step t - 1: that is where the second path ends,
+and where the states are that U was multiplied with.
 """
-
-import sys
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "exercises"))
-import checks
-
 
 def through_time_backward(dout, out, U, batch_sizes):
-    """Return the gradients of all steps together.
-
-    dout : (P, R), what the layers above send back to every state.
-    out : (P, R), the states. U : (R, R). batch_sizes : (T,) integer.
-    Returns dx (P, R), dU (R, R), db (R,).
-    """
-    # Step t lies in the rows begin[t] to begin[t] + batch_sizes[t].
-    begin = np.cumsum(batch_sizes) - batch_sizes
-    dr = dout.copy()  # the first path only
-    dx = np.zeros_like(out)
+    begin = np.cumsum(batch_sizes) - batch_sizes  # the first row of every step
+    dx = dout.copy()  # so far only one of the two paths, and all gates open
     dU = np.zeros_like(U)
-    for t in range(len(batch_sizes) - 1, -1, -1):
+    for t in reversed(range(len(batch_sizes))):
         now = slice(begin[t], begin[t] + batch_sizes[t])
-        dx[now] = dr[now] * (out[now] > 0)
+        dx[now] *= out[now] > 0  # the gates of step t
         if t > 0:
             before = slice(begin[t - 1], begin[t - 1] + batch_sizes[t])
-            dr[before] += dx[now] @ U.T
+            dx[before] += dx[now] @ U.T
             dU += out[before].T @ dx[now]
     return dx, dU, dx.sum(axis=0)
-
-
-if __name__ == "__main__":
-    sys.exit(checks.run(checks.check_through_time, through_time_backward))
