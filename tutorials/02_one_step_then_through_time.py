@@ -57,7 +57,7 @@ np.testing.assert_allclose(recurrent_step(w[None], previous[None], U, b), [r])
 # ## 2. One step backward
 #
 # Somewhere above, a cost is computed from r. Suppose we know its slope by r: we write
-# **dr = (2, 3)** and mean that the cost rises by 2 for every unit of r[0], and by 3 for
+# dr = (2, 3) and mean that the cost rises by 2 for every unit of r[0], and by 3 for
 # every unit of r[1]. The chain rule takes it from there:
 #
 # | forward | backward | here |
@@ -142,13 +142,13 @@ np.testing.assert_allclose(out, states)
 #   dr2 = (0.5, 2.5). The second unit was shut: **dz2 = (0.5, 0)**;
 # - to r1 comes dz2 U^T = (0.25, 0.5), so dr1 = (1.25, 1.5) = **dz1**.
 #
-# U is used at every step, so its gradient is a *sum* over the steps, one term
-# r_{t-1}^T dz_t each. The first step has r0 = 0 and gives nothing:
+# U is used at every step, so its gradient is a *sum* over the steps. Each gives a table
+# of products as in section 2; the first step has r0 = 0 and gives nothing:
 #
 #     dU = r1^T dz2 + r2^T dz3 = ((0.5, 0), (0.5, 0)) + ((2.5, 2.5), (0, 0))
 #        = ((3, 2.5), (0.5, 0))
 #
-# and db = dz1 + dz2 + dz3 = **(2.75, 2.5)**.
+# and likewise db = dz1 + dz2 + dz3 = **(2.75, 2.5)**.
 
 # %%
 above = np.ones((3, 2))
@@ -199,10 +199,10 @@ for mine, library in zip(
 # compute on the padding for nothing. A *packed* batch sorts the sentences, longest
 # first, and lists step 0 of all of them, then step 1 of those that have one, and so on.
 #
-# Take "a man runs", "a dog" and "a". Each is read from <start> on and predicts one word
-# more, the <end>, so they run for **4, 3 and 2 steps**: 9 rows, where padding to the
-# longest needs 12. The number of sentences that run at each step is **batch_sizes =
-# (3, 3, 2, 1)**.
+# Take "a man runs", "a dog" and "a". Each is read from a `<start>` on, one word a step,
+# and at its last word predicts the `<end>`. So they run for **4, 3 and 2 steps**: 9
+# rows, where padding to the longest needs 12. The number of sentences that run at each
+# step is **batch_sizes = (3, 3, 2, 1)**.
 
 # %%
 vocabulary = ["<pad>", "<start>", "<end>", "<unk>", "a", "man", "runs", "dog"]
@@ -286,8 +286,8 @@ print("the packed batch equals its sentences, one after another")
 # For s = 1 and k = 30 this is 3.1e-05, and the measured length is **2.5e-05**: the
 # first words of a long sentence hardly hear what the last one says. With s = 2 it is
 # 3.3e+04, measured **2.8e+04**. The balance is at s = sqrt(2), but there the *states*
-# are in danger: when the units happen to be open, nothing stands between them and a
-# growth by s at every step.
+# are in danger: when most units happen to be open, nothing keeps them from growing by
+# the factor s at every step.
 
 
 # %%
