@@ -89,7 +89,7 @@ class Preprocessing:
         """Return the same, but with the whole image squashed into the square.
 
         Networks are trained to classify the centre of an image. A caption is about
-        all of it: Flickr8k features of the centre cost perplexity (README).
+        all of it, and the centre may lack what the sentence names.
         """
         return replace(self, resize="squash", resize_to=self.size)
 

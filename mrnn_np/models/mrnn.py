@@ -58,7 +58,7 @@ class MRNNConfig:
     dropout_multimodal: float = 0.5  # of m
     # U starts as a random orthogonal matrix times this. Below 1 the state of a ReLU
     # recurrence cannot grow without bound; near 1 it remembers longer (lesson 2 draws
-    # both), but learns more slowly.
+    # both). Tried on Flickr8k dev: 0.9 and 0.58.
     recurrent_scale: float = 0.58
     # The output bias starts at the log frequency of every word: the first batches
     # need not learn that "a" is common. False starts it at zero.
