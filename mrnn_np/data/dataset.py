@@ -33,6 +33,8 @@ class CaptionDataset:
     language : ``"en"`` or ``"zh"``.
     tokenizer : name of the tokenizer for these sentences.
     remarks : one line for each oddity the reader passed over (counted).
+    ids : image name -> the number that a COCO results file has for it; None where
+        the data set has no such numbers.
     """
 
     name: str
@@ -42,6 +44,7 @@ class CaptionDataset:
     language: str = "en"
     tokenizer: str = "english"
     remarks: tuple[str, ...] = ()
+    ids: Mapping[str, int] | None = field(default=None, repr=False)
 
     def split(self, name: str) -> list[str]:
         """Return the image names of a split ("train", "dev", "test").
