@@ -84,7 +84,7 @@ def test_mean_loss_does_not_depend_on_the_batches(golden, monkeypatch):
     pairs = [("i0", "a b c"), ("i2", "b"), ("i0", "c c c c"), ("i3", "e a")]
     examples = model.examples(pairs, names, golden["mrnn/features"])
     whole = model.mean_loss(examples)
-    monkeypatch.setattr("mrnn_np.models.base.EVALUATION_BATCH", 2)
+    monkeypatch.setattr("mrnn_np.models.next_word.EVALUATION_BATCH", 2)
     np.testing.assert_allclose(model.mean_loss(examples), whole)
     features = golden["mrnn/features"][[0, 2, 0, 3]]
     nats = -model.log_likelihood(features, [text for _, text in pairs]).sum()

@@ -1,0 +1,161 @@
+"""What follows from "how probable is the next word?" alone.
+
+Whoever answers that question, one network or several that vote (`ensemble.py`), can
+score sentences, be scored on a data set, and describe images: the methods here.
+
+Knows: features, sentences, losses, captions. Does not know: parameters, layers, files.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from mrnn_np.data.batches import Examples, PackedBatch, ordered_batches, pack
+from mrnn_np.data.tokenizer import get_tokenizer
+from mrnn_np.data.vocabulary import UNK
+from mrnn_np.decoding import LONGEST, beam_search, sample
+from mrnn_np.errors import InputError
+from mrnn_np.progress import progress
+
+EVALUATION_BATCH = 256  # sentences: 2,800 rows, 29 MB of logits at V = 2,500
+
+
+class NextWordModel:
+    """Gives every next word a probability, given an image and the words before it.
+
+    A subclass has the attributes
+
+    vocabulary, dtype : see the model.
+    tokenizer : name of the tokenizer its sentences went through.
+    extractor : dict naming the CNN of its features (see `mrnn_np.features.identity`),
+        or None when that is not known.
+
+    and the methods
+
+    standardise(features) : (n, D) as the CNN gives them, in the form that the model
+        works on. InputError when they are not a finite matrix of D columns.
+    token_losses(batch) : (P,) nats, -log P(target | words before it, image).
+    start(features) : the state before the first word, arrays of one row an image.
+    step(tokens, state) : feeds the last words, (n,); log P(next word), (n, V) nats,
+        and the new state.
+    """
+
+    # --- sentences --------------------------------------------------------------
+
+    def encode(self, sentence: str) -> list[int]:
+        """Return the word ids of a sentence.
+
+        Raises
+        ------
+        InputError : no word in it, or none that the model knows.
+        """
+        ids = self.vocabulary.encode(get_tokenizer(self.tokenizer).tokenize(sentence))
+        if not ids:
+            raise InputError(f"there is no word in the sentence {sentence!r}")
+        if all(i == UNK for i in ids):
+            raise InputError(f"the model knows no word of the sentence {sentence!r}")
+        return ids
+
+    def examples(
+        self, pairs: Iterable[tuple[str, str]], names: Sequence[str], features
+    ) -> Examples:
+        """Make training or evaluation examples of (image name, sentence) pairs.
+
+        Unlike `encode` this lets a sentence of rare words pass: in a data set it is
+        not a mistake.
+
+        Parameters
+        ----------
+        pairs : as `CaptionDataset.sentences` yields them.
+        names : the images, in the order of the rows of `features`.
+        features : (images, D), as the CNN gives them.
+        """
+        tokenize = get_tokenizer(self.tokenizer).tokenize
+        row = {name: i for i, name in enumerate(names)}
+        sentences, image = [], []
+        for name, text in pairs:
+            sentences.append(np.array(self.vocabulary.encode(tokenize(text)), np.int64))
+            image.append(row[name])
+        return Examples(sentences, np.array(image), self.standardise(features))
+
+    # --- losses -----------------------------------------------------------------
+
+    def mean_loss(self, examples: Examples, label: str = "") -> float:
+        """Return nats per token over all examples, each token counting once.
+
+        The perplexity is exp of it (equal to 2 to the power of the mean in bits).
+        """
+        lengths = examples.lengths()
+        total = 0.0
+        batches = list(ordered_batches(lengths, EVALUATION_BATCH))
+        for rows in progress(batches, label=label, unit="batch") if label else batches:
+            losses = self.token_losses(examples.batch(rows))
+            total += losses.sum(dtype=np.float64)
+        return total / lengths.sum()
+
+    def log_likelihood(
+        self, features: np.ndarray, sentences: Sequence[str]
+    ) -> np.ndarray:
+        """Return log P(sentence, <end> | image) of each pair, in nats.
+
+        Parameters
+        ----------
+        features : (N, D), as the CNN gives them.
+        sentences : N texts; unknown words count as <unk>.
+
+        Raises
+        ------
+        InputError : a sentence without any known word, features that do not fit.
+        """
+        encoded = [self.encode(sentence) for sentence in sentences]
+        batch = pack(encoded, self.standardise(features))
+        losses = self.token_losses(batch)
+        totals = np.zeros(len(encoded))
+        np.add.at(totals, batch.order[batch.sentence], -losses.astype(np.float64))
+        return totals
+
+    # --- captions ---------------------------------------------------------------
+
+    def caption(
+        self,
+        features: np.ndarray,
+        beam_size: int = 5,
+        max_length: int = LONGEST,
+        length_penalty: float = 0.0,
+        n_best: int | None = None,
+        block: int = 100,
+        label: str = "",
+    ) -> list:
+        """Describe each image in a sentence.
+
+        Parameters
+        ----------
+        features : (N, D), as the CNN gives them.
+        beam_size : width of the beam; 1 is greedy.
+        max_length : words at most.
+        length_penalty, n_best : see `mrnn_np.decoding.beam_search`.
+        block : images searched together (bounds the memory).
+        label : shows progress under this name when given.
+
+        Returns
+        -------
+        One `Caption` an image; with `n_best` a list of them an image, best first.
+        """
+        standard = self.standardise(features)
+        blocks = [standard[i : i + block] for i in range(0, len(standard), block)]
+        found = []
+        for part in progress(blocks, label=label, unit="block") if label else blocks:
+            found += beam_search(
+                self, part, beam_size, max_length, length_penalty, n_best or 1
+            )
+        return found if n_best else [hypotheses[0] for hypotheses in found]
+
+    def sample(
+        self,
+        features: np.ndarray,
+        rng: np.random.Generator,
+        temperature: float = 1.0,
+        max_length: int = LONGEST,
+    ) -> list:
+        """Draw a sentence for each image; see `mrnn_np.decoding.sample`."""
+        return sample(self, self.standardise(features), rng, temperature, max_length)
