@@ -182,6 +182,22 @@ class MRNN(Captioner):
         g["E1"] = embedding_backward(drows, c_rows)
         return g
 
+    def refined_features(self, features: np.ndarray) -> np.ndarray:
+        """Return the image's share of the multimodal layer, as if it were alone there.
+
+            refined = g(I Vi)          (m-RNN paper, section 8.1)
+
+        Images that make the model say similar things are near each other.
+
+        Parameters
+        ----------
+        features : (n, D), as the CNN gives them.
+
+        Returns (n, M).
+        """
+        refined, _ = stanh_forward(self.standardise(features) @ self.params["Vi"])
+        return refined
+
     def start(self, features: np.ndarray) -> dict[str, np.ndarray]:
         """Return the state before the first word, one row an image.
 
