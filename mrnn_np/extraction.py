@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from mrnn_np.errors import InputError
-from mrnn_np.features import Features, identity, load_extractor
+from mrnn_np.extractors import identity, load_extractor
+from mrnn_np.features import Features
 from mrnn_np.progress import progress, say
 
 BLOCK = 64  # images a block: two seconds of work, lost at most when interrupted

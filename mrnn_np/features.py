@@ -1,9 +1,11 @@
 """The features of a data set's images: one row of numbers for every name.
 
-Knows: names, rows, and which extractor made them. Does not know: how they are computed
-(`mrnn_np.extraction`), or what a model does with a row.
+Knows: names, rows, and which extractor made them. Does not know: what an extractor is
+(`mrnn_np.extractors`), how many images are computed (`mrnn_np.extraction`), or what a
+model does with a row.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,10 @@ from typing import Any
 import numpy as np
 
 from mrnn_np.errors import InputError
+from mrnn_np.extractors import join_identities
 from mrnn_np.storage import load_arrays, save_arrays
+
+BETWEEN = " + "  # the sources of joined features
 
 
 class Features:
@@ -22,6 +27,7 @@ class Features:
     names : n image names.
     matrix : (n, D) float16 or float32.
     extractor : what `identity` says of the extractor: name, sha256, preprocessing.
+        Of joined CNNs also ``parts`` (see `mrnn_np.extractors`).
     dataset : as on the command line, for messages.
     failed : image name -> why it has no row.
     source : the file they came from, for messages.
@@ -77,10 +83,13 @@ class Features:
                     f"{where}: image {name!r} has no features, it could not be read: "
                     f"{self.failed[name]}"
                 )
+            goal = self.source or "F.npz"
+            cnn = self.extractor["name"]
+            if BETWEEN in goal:
+                goal, cnn = "each of the files", "its CNN"
             raise InputError(
                 f"{where}: no features of image {name!r}; compute them: mrnn-np "
-                f"features DATASET --cnn {self.extractor['name']} -o "
-                f"{self.source or 'F.npz'} --resume"
+                f"features DATASET --cnn {cnn} -o {goal} --resume"
             )
         return self.matrix[[self._rows[name] for name in names]].astype(np.float32)
 
@@ -105,54 +114,42 @@ class Features:
         except KeyError as error:
             raise InputError(f"{path}: a features file without {error}") from None
 
+    @classmethod
+    def join(cls, parts: Sequence["Features"]) -> "Features":
+        """Put the features of several CNNs side by side, one row an image.
 
-def identity(extractor: object) -> dict[str, Any]:
-    """Return name, hash and preprocessing of an extractor, as JSON can hold them."""
-    preprocessing = extractor.feature_preprocessing
-    if not isinstance(preprocessing, Mapping):
-        preprocessing = preprocessing.to_dict()
-    return {
-        "name": extractor.name,
-        "sha256": extractor.sha256,
-        "preprocessing": dict(preprocessing),
-    }
+        The result is what the joined extractor would have computed: the columns come
+        in alphabetical order of the CNNs' names, whatever the order given. An image
+        that lacks a row in any part has none, and is in `failed`.
 
+        Parameters
+        ----------
+        parts : features of the same images by different CNNs; one alone is returned
+            as it is.
 
-def check_same_extractor(
-    given: Mapping[str, Any], needed: Mapping[str, Any], source: str = "features"
-) -> None:
-    """Refuse features that another extractor made than the one a model learned from.
-
-    Parameters
-    ----------
-    given : `identity` of the extractor that made the features.
-    needed : the one that the model's checkpoint names.
-    source : what the features are called in the error.
-    """
-    if given["name"] != needed["name"]:
-        raise InputError(
-            f"{source}: made by {given['name']}, but the model was trained on features "
-            f"of {needed['name']}: compute them with --cnn {needed['name']}"
-        )
-    for part in ("sha256", "preprocessing"):
-        if given[part] != needed[part]:
-            raise InputError(
-                f"{source}: made by {given['name']}, as the model needs, but with "
-                f"other {'weights' if part == 'sha256' else part} "
-                f"({given[part]}, not {needed[part]}): compute them again"
-            )
-
-
-def load_extractor(name: str) -> object:
-    """Return an extractor by name: ``"scenes"``, or a CNN's name or ``.npz`` file.
-
-    It has ``name``, ``sha256``, ``feature_preprocessing``, ``feature_size`` and
-    ``features(images) -> (N, D) float32``.
-    """
-    if name == "scenes":
-        from mrnn_np.data.scenes.features import SceneFeatures
-
-        return SceneFeatures()
-    from mrnn_np.cnn import load_cnn
-
-    return load_cnn(name)
+        Raises
+        ------
+        InputError : no image has a row in every part, the same CNN twice, or a part
+            that is joined already.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        parts = sorted(parts, key=lambda part: part.extractor["name"])
+        source = BETWEEN.join(part.source or "features" for part in parts)
+        try:
+            extractor = join_identities([part.extractor for part in parts])
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
+        every = itertools.chain.from_iterable((*p.names, *p.failed) for p in parts)
+        failed = {}
+        for name in dict.fromkeys(every):
+            lacking = [part for part in parts if name not in part]
+            if lacking:
+                reason = f"it is not in {lacking[0].source or 'one of them'}"
+                failed[name] = lacking[0].failed.get(name, reason)
+        names = [name for name in parts[0].names if name not in failed]
+        if not names:
+            raise InputError(f"{source}: no image has features in all of them")
+        rows = [[part._rows[name] for name in names] for part in parts]
+        matrix = np.hstack([p.matrix[r] for p, r in zip(parts, rows, strict=True)])
+        return cls(names, matrix, extractor, parts[0].dataset, failed, source)

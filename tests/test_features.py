@@ -11,7 +11,8 @@ from mrnn_np.data.scenes import SceneImages
 from mrnn_np.data.scenes.features import SceneFeatures
 from mrnn_np.errors import InputError
 from mrnn_np.extraction import compact, extract_features
-from mrnn_np.features import Features, check_same_extractor, identity, load_extractor
+from mrnn_np.extractors import check_same_extractor, identity, load_extractor
+from mrnn_np.features import Features
 from mrnn_np.images import ImageFolder, NoImages
 
 SCENES = SceneImages()

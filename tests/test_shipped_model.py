@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 import mrnn_np as mr
-from mrnn_np.features import check_same_extractor, identity
+from mrnn_np.extractors import check_same_extractor, identity
 from mrnn_np.storage import weights_folder
 
 DATA = Path(

@@ -6,17 +6,20 @@ Knows: how captions are asked for and shown. Does not know: how they are found.
 import argparse
 import json
 
+from mrnn_np.cli.inputs import (
+    add_checkpoint,
+    load_extractor_of,
+    load_models,
+    together,
+)
+
+DEFAULT_MODEL = "flickr8k"
 EXAMPLE = "mrnn-np caption photo.jpg holiday/*.jpg --nbest 3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
-    parser.add_argument(
-        "--checkpoint",
-        default="flickr8k",
-        metavar="M",
-        help="a shipped model or a file made by `mrnn-np train` (default flickr8k)",
-    )
+    add_checkpoint(parser, DEFAULT_MODEL)
     parser.add_argument("--beam", type=int, default=5, metavar="K", help="default 5")
     parser.add_argument(
         "--nbest", type=int, default=1, metavar="N", help="sentences an image, up to K"
@@ -39,11 +42,11 @@ def run(args: argparse.Namespace) -> int:
     """Print the captions of every image that can be read; 1 if one could not."""
     from mrnn_np.errors import InputError
     from mrnn_np.images import load_image
-    from mrnn_np.models import load_model
     from mrnn_np.progress import say
 
-    model = load_model(args.checkpoint)
-    extractor = extractor_of(model, args.checkpoint)
+    names = args.checkpoint or [DEFAULT_MODEL]
+    model = load_models(names)
+    extractor = load_extractor_of(model, together(names))
     failed, results = 0, []
     for number, path in enumerate(args.images):
         try:
@@ -89,23 +92,3 @@ def show(path: str, captions: list, many: bool) -> None:
     print(path)
     for caption in captions:
         print(f"  {caption.log_prob:7.2f}  {caption.text}")
-
-
-def extractor_of(model, checkpoint: str):
-    """Load the CNN that a model's features come from, and make sure it is that one.
-
-    Raises
-    ------
-    InputError : the checkpoint names none, or this one has other weights.
-    """
-    from mrnn_np.errors import InputError
-    from mrnn_np.features import check_same_extractor, identity, load_extractor
-
-    if model.extractor is None:
-        raise InputError(
-            f"{checkpoint}: does not say which CNN its image features came from, so it "
-            "cannot describe an image file"
-        )
-    extractor = load_extractor(model.extractor["name"])
-    check_same_extractor(identity(extractor), model.extractor, checkpoint)
-    return extractor

@@ -73,7 +73,7 @@ def describe_photographs(paths: list[str], page) -> bool:
 
     Without the CNN's weights the demo still goes on to its second part.
     """
-    from mrnn_np.cli.caption import extractor_of
+    from mrnn_np.cli.inputs import load_extractor_of
     from mrnn_np.errors import InputError
     from mrnn_np.models import load_model
 
@@ -81,7 +81,7 @@ def describe_photographs(paths: list[str], page) -> bool:
     images = photographs(paths)
     try:
         model = load_model(SHIPPED)
-        extractor = extractor_of(model, SHIPPED)
+        extractor = load_extractor_of(model, SHIPPED)
     except InputError as error:
         print(f"mrnn-np: error: {error}", file=sys.stderr)
         page.section("Photographs", f"Left out: {error}")
@@ -109,7 +109,8 @@ def train_on_scenes(epochs: int, page) -> None:
     """Train a small m-RNN on drawn scenes, score it, and show what it says."""
     from mrnn_np.data import load_dataset
     from mrnn_np.evaluation import evaluate
-    from mrnn_np.features import Features, identity, load_extractor
+    from mrnn_np.extractors import identity, load_extractor
+    from mrnn_np.features import Features
     from mrnn_np.models import MRNNConfig
     from mrnn_np.report import caption_wall, line_chart, table
     from mrnn_np.training import Trainer, TrainingConfig, prepare

@@ -7,6 +7,8 @@ import argparse
 import json
 from pathlib import Path
 
+from mrnn_np.cli.inputs import add_checkpoint, add_features, load_scoring, together
+
 EXAMPLE = (
     "mrnn-np evaluate flickr8k:DIR --split dev --features flickr8k.npz "
     "--checkpoint flickr8k --json dev.json"
@@ -16,12 +18,8 @@ EXAMPLE = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="NAME:PATH, e.g. scenes")
     parser.add_argument("--split", default="dev", help="which list (default dev)")
-    parser.add_argument(
-        "--features", required=True, type=Path, help="file made by `mrnn-np features`"
-    )
-    parser.add_argument(
-        "--checkpoint", required=True, metavar="M", help="a file or a shipped model"
-    )
+    add_features(parser)
+    add_checkpoint(parser)
     parser.add_argument("--beam", type=int, default=5, metavar="K", help="default 5")
     parser.add_argument(
         "--json",
@@ -33,16 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.data import load_dataset
     from mrnn_np.evaluation import evaluate
-    from mrnn_np.features import Features, check_same_extractor
-    from mrnn_np.models import load_model
 
-    model = load_model(args.checkpoint)
-    dataset = load_dataset(args.dataset)
-    features = Features.load(args.features)
-    if model.extractor is not None:
-        check_same_extractor(features.extractor, model.extractor, str(args.features))
+    model, dataset, features = load_scoring(args)
     names = [n for n in dataset.split(args.split) if n not in features.failed]
     scores, captions = evaluate(model, dataset, names, features.rows(names), args.beam)
     print(f"{dataset.name} {args.split}: {len(names)} images, beam {args.beam}")
@@ -62,7 +53,7 @@ def write_results(out: Path, args, scores: dict, names: list[str], captions) -> 
     summary = {
         "dataset": args.dataset,
         "split": args.split,
-        "checkpoint": args.checkpoint,
+        "checkpoint": together(args.checkpoint),
         "beam": args.beam,
         "scores": scores,
     }

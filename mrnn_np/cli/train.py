@@ -7,6 +7,8 @@ Does not know: how any of them is done.
 import argparse
 from pathlib import Path
 
+from mrnn_np.cli.inputs import add_features, load_features
+
 EXAMPLE = (
     "mrnn-np train flickr8k:DIR --features flickr8k.npz --out runs/flickr8k\n"
     "         mrnn-np train scenes --features scenes.npz --config small.toml"
@@ -15,9 +17,7 @@ EXAMPLE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="NAME:PATH, e.g. scenes")
-    parser.add_argument(
-        "--features", required=True, type=Path, help="file made by `mrnn-np features`"
-    )
+    add_features(parser)
     parser.add_argument(
         "--model", default="mrnn", choices=["mrnn"], help="which model (default mrnn)"
     )
@@ -36,14 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.data import load_dataset
-    from mrnn_np.features import Features
     from mrnn_np.models import MRNNConfig
     from mrnn_np.progress import say
     from mrnn_np.training import Trainer, load_config, prepare
 
     model_config, config = load_config(args.config, MRNNConfig)
     dataset = load_dataset(args.dataset)
-    features = Features.load(args.features)
+    features = load_features(args.features)
     out = args.out or Path("runs") / dataset.name
     model, train, dev = prepare(dataset, features, model_config, config)
     sizes = sum(value.size for value in model.params.values())

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from mrnn_np.data.batches import Examples, PackedBatch, ordered_batches, pack
+from mrnn_np.data.batches import Examples, ordered_batches, pack
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import UNK
 from mrnn_np.decoding import LONGEST, beam_search, sample
@@ -27,7 +27,7 @@ class NextWordModel:
 
     vocabulary, dtype : see the model.
     tokenizer : name of the tokenizer its sentences went through.
-    extractor : dict naming the CNN of its features (see `mrnn_np.features.identity`),
+    extractor : dict naming the CNN of its features (see `mrnn_np.extractors.identity`),
         or None when that is not known.
 
     and the methods

@@ -1,0 +1,116 @@
+"""What many commands begin with: the files of features and checkpoints.
+
+``--features`` may be given several times: the features of several CNNs side by side.
+``--checkpoint`` may be given several times: an ensemble of models.
+
+Knows: options, and which inputs fit together. Does not know: what is done with them.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def add_features(parser: argparse.ArgumentParser) -> None:
+    """Add --features F, at least once."""
+    parser.add_argument(
+        "--features",
+        required=True,
+        type=Path,
+        action="append",
+        metavar="F",
+        help="file made by `mrnn-np features`; give it once for each CNN of the model",
+    )
+
+
+def add_checkpoint(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add --checkpoint M; without a default at least one is required.
+
+    Argparse would append to a list that is a default, so the command fills it in:
+    ``args.checkpoint or [default]``.
+    """
+    shown = f" (default {default})" if default else ""
+    parser.add_argument(
+        "--checkpoint",
+        required=default is None,
+        action="append",
+        metavar="M",
+        help=f"a file or a shipped model; several are an ensemble{shown}",
+    )
+
+
+def load_features(paths: Sequence[Path]):
+    """Return the `Features` of one file, or of several joined.
+
+    A line on stderr says when joining leaves images out.
+    """
+    from mrnn_np.features import Features
+    from mrnn_np.progress import say
+
+    features = Features.join([Features.load(path) for path in paths])
+    if len(paths) > 1 and features.failed:
+        name, reason = next(iter(features.failed.items()))
+        say(f"{len(features.failed)} images are left out; {name}: {reason}")
+    return features
+
+
+def load_models(names: Sequence[str]):
+    """Return the model of one checkpoint, or an `Ensemble` of several.
+
+    Raises
+    ------
+    InputError : see `load_model`; or checkpoints that do not fit together.
+    """
+    from mrnn_np.errors import InputError
+    from mrnn_np.models import Ensemble, load_model
+
+    models = [load_model(name) for name in names]
+    if len(models) == 1:
+        return models[0]
+    try:
+        return Ensemble(models)
+    except InputError as error:
+        raise InputError(f"{together(names)}: {error}") from None
+
+
+def load_scoring(args: argparse.Namespace) -> tuple:
+    """Return model, data set and features of a command that has all three.
+
+    Raises
+    ------
+    InputError : one that cannot be read, or features of another CNN than the model's.
+    """
+    from mrnn_np.data import load_dataset
+    from mrnn_np.extractors import check_same_extractor
+
+    model = load_models(args.checkpoint)
+    dataset = load_dataset(args.dataset)
+    features = load_features(args.features)
+    if model.extractor is not None:
+        check_same_extractor(features.extractor, model.extractor, features.source)
+    return model, dataset, features
+
+
+def load_extractor_of(model, checkpoint: str):
+    """Load the CNN that a model's features come from, and make sure it is that one.
+
+    Raises
+    ------
+    InputError : the checkpoint names none, or this one has other weights.
+    """
+    from mrnn_np.errors import InputError
+    from mrnn_np.extractors import check_same_extractor, identity, load_extractor
+
+    if model.extractor is None:
+        raise InputError(
+            f"{checkpoint}: does not say which CNN its image features came from, so it "
+            "cannot describe an image file"
+        )
+    extractor = load_extractor(model.extractor["name"])
+    check_same_extractor(identity(extractor), model.extractor, checkpoint)
+    return extractor
+
+
+def together(names: Sequence[str | Path]) -> str:
+    """Return the names as one line: of one file, its name."""
+    return " + ".join(map(str, names))
