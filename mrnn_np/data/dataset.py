@@ -17,6 +17,11 @@ from mrnn_np.errors import InputError
 READERS = {
     "scenes": ("scenes or scenes:zh", "mrnn_np.data.scenes"),
     "flickr8k": ("flickr8k:DIR", "mrnn_np.data.flickr8k"),
+    "flickr30k": ("flickr30k:DIR", "mrnn_np.data.flickr30k"),
+    "coco": ("coco:DIR", "mrnn_np.data.coco"),
+    "iaprtc12": ("iaprtc12:DIR", "mrnn_np.data.iaprtc12"),
+    "karpathy": ("karpathy:FILE.json", "mrnn_np.data.karpathy"),
+    "folder": ("folder:DIR", "mrnn_np.data.folder"),
 }
 
 

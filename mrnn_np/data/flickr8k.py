@@ -2,33 +2,40 @@
 
 ``flickr8k:DIR`` looks in DIR for
 
-- the pictures: ``Flickr8k_Dataset.zip``, or a folder ``Flicker8k_Dataset`` (so spelled
-  in the archive) or ``Flickr8k_Dataset``;
+- the pictures: a folder ``Flicker8k_Dataset`` (so spelled in the archive),
+  ``Flickr8k_Dataset`` or ``Images``, or ``Flickr8k_Dataset.zip``;
 - the text: a folder ``Flickr8k_text``, ``Flickr8k_text.zip``, or the files in DIR.
 
 ``Flickr8k.token.txt`` has a line ``NAME.jpg#K <tab> caption`` for each of about 5
 captions an image, ``Flickr_8k.{train,dev,test}Images.txt`` a name a line. A list that
 is not there is a split that is not there; captions can serve without the pictures.
 
+The copy that goes about without lists, a folder ``Images`` and ``captions.txt`` with
+rows ``image,caption``, is read too: a remark says that its split is made from hashes of
+the names, so that it has its own 1,000 test images, not those of published results.
+
 Knows: these files. Does not know: tokenizers, features.
 """
 
-import re
-import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from mrnn_np.data.caption_tables import read_csv, read_token
 from mrnn_np.data.dataset import CaptionDataset
+from mrnn_np.data.pictures import find_pictures
+from mrnn_np.data.splits import MADE, check_disjoint, oddities, split_by_rank
+from mrnn_np.data.text_files import decode, find_file, need_folder, read_list
 from mrnn_np.errors import InputError
-from mrnn_np.images import ImageFolder, ImageZip, NoImages
 
+TEXT = "Flickr8k_text"
 CAPTION_FILE = "Flickr8k.token.txt"
+CAPTION_CSV = "captions.txt"
 LISTS = {
     "train": "Flickr_8k.trainImages.txt",
     "dev": "Flickr_8k.devImages.txt",
     "test": "Flickr_8k.testImages.txt",
 }
-# One key of the set is 2258277193_586949ec62.jpg.1#0: its ".1" is dropped.
-KEY = re.compile(r"(?P<image>\S+\.jpg)(?:\.\d+)?#(?P<number>\d+)")
+PICTURES = ("Flicker8k_Dataset", "Flickr8k_Dataset", "Images")
+ALL, MADE_DEV, MADE_TEST = 8091, 1000, 1000
 
 
 def read(place: str) -> CaptionDataset:
@@ -36,134 +43,39 @@ def read(place: str) -> CaptionDataset:
 
     Raises
     ------
-    InputError : no such folder, no caption file, no list at all, or a bad line
-        (named by file and number).
+    InputError : no such folder, no caption file, no list beside a token file, or a bad
+        line (named by file and number).
     """
-    folder = Path(place)
-    if not place or not folder.is_dir():
-        raise InputError(
-            f"{place or 'flickr8k'}: no such folder: write flickr8k:DIR, with DIR the "
-            f"folder that holds Flickr8k_text (and Flickr8k_Dataset.zip)"
-        )
-    label, text = find_text(folder, CAPTION_FILE)
-    if text is None:
-        raise InputError(f"{folder}: no {CAPTION_FILE} in it or in its Flickr8k_text")
-    captions = read_captions(label, text)
+    folder = need_folder(place, "flickr8k", f"{TEXT} (and Flickr8k_Dataset.zip)")
+    captions, source, remarks = read_captions(folder)
     splits = {}
     for split, file_name in LISTS.items():
-        label, text = find_text(folder, file_name)
-        if text is not None:
-            splits[split] = read_list(label, text, captions)
+        label, content = find_file(folder, file_name, (TEXT,), f"{TEXT}.zip")
+        if content is not None:
+            splits[split] = read_list(label, decode(label, content), captions, source)
     if not splits:
-        raise InputError(f"{folder}: none of the lists {', '.join(LISTS.values())}")
-    images = find_images(folder)
+        if source == CAPTION_FILE:
+            raise InputError(f"{folder}: none of the lists {', '.join(LISTS.values())}")
+        splits = split_by_rank(list(captions), MADE_DEV, MADE_TEST, str(folder), ALL)
+        remarks += (MADE,)
+    check_disjoint(splits, str(folder))
+    images = find_pictures(folder, PICTURES)
     return CaptionDataset(
         name="flickr8k",
         images=images,
         captions=captions,
         splits=splits,
-        remarks=oddities(captions, splits, images),
+        remarks=remarks + oddities(captions, splits, images),
     )
 
 
-def read_captions(label: str, text: str) -> dict[str, list[str]]:
-    """Return image name -> captions in the order of the file.
-
-    Parameters
-    ----------
-    label : the file's name, for errors.
-    text : its contents; key and caption may be apart by any tabs and blanks.
-    """
-    captions: dict[str, list[str]] = {}
-    seen = set()
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        key, *rest = line.split(maxsplit=1)
-        match = KEY.fullmatch(key)
-        if match is None:
-            raise InputError(
-                f"{label}:{number}: expected NAME.jpg#K and a caption, "
-                f"got {line[:60].strip()!r}"
-            )
-        if not rest or not any(character.isalnum() for character in rest[0]):
-            raise InputError(f"{label}:{number}: empty caption of {key}")
-        if key in seen:
-            raise InputError(f"{label}:{number}: {key} has a caption already")
-        seen.add(key)
-        captions.setdefault(match["image"], []).append(rest[0].strip())
-    if not captions:
-        raise InputError(f"{label}: no caption in it")
-    return captions
-
-
-def read_list(label: str, text: str, captions: dict[str, list[str]]) -> list[str]:
-    """Return the image names of one split, each of which must have captions."""
-    names: dict[str, None] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
-        name = line.strip()
-        if not name:
-            continue
-        # Lists and captions come together: a gap means a damaged or mixed copy.
-        if name not in captions:
-            raise InputError(
-                f"{label}:{number}: no caption in {CAPTION_FILE} for {name!r}"
-            )
-        if name in names:
-            raise InputError(f"{label}:{number}: {name} is listed twice")
-        names[name] = None
-    if not names:
-        raise InputError(f"{label}: no image in it")
-    return list(names)
-
-
-def find_text(folder: Path, file_name: str) -> tuple[str, str | None]:
-    """Return (name for errors, contents) of a text file, contents None if missing."""
-    for path in (folder / "Flickr8k_text" / file_name, folder / file_name):
-        if path.is_file():
-            return str(path), decode(str(path), path.read_bytes())
-    archive_path = folder / "Flickr8k_text.zip"
-    if not archive_path.is_file():
-        return file_name, None
-    label = f"{archive_path}: {file_name}"
-    try:
-        with zipfile.ZipFile(archive_path) as archive:
-            for member in archive.namelist():
-                inner = PurePosixPath(member)
-                if inner.name == file_name and "__MACOSX" not in inner.parts:
-                    return label, decode(label, archive.read(member))
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{archive_path}: not a readable zip: {error}") from error
-    return label, None
-
-
-def decode(label: str, content: bytes) -> str:
-    """Return UTF-8 bytes as text; InputError names the line that is not UTF-8."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = content.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{label}:{number}: not UTF-8 text") from None
-
-
-def find_images(folder: Path) -> ImageFolder | ImageZip | NoImages:
-    """Return the pictures, or what stands for them where there are none."""
-    for name in ("Flicker8k_Dataset", "Flickr8k_Dataset"):
-        if (folder / name).is_dir():
-            return ImageFolder(folder / name)
-    if (folder / "Flickr8k_Dataset.zip").is_file():
-        return ImageZip(folder / "Flickr8k_Dataset.zip")
-    return NoImages(f"{folder}: no Flickr8k_Dataset.zip or folder Flicker8k_Dataset")
-
-
-def oddities(captions: dict, splits: dict, images: object) -> tuple[str, ...]:
-    """Count what was passed over: captions without a list, lists without pictures."""
-    listed = {name for names in splits.values() for name in names}
-    unlisted = len(captions.keys() - listed)
-    lost = len(listed - set(images.names()))
-    remarks = []
-    if unlisted:
-        remarks.append(f"{unlisted} captioned images are in no list")
-    if lost:
-        remarks.append(f"{lost} listed images have no picture")
-    return tuple(remarks)
+def read_captions(folder: Path) -> tuple[dict[str, list[str]], str, tuple[str, ...]]:
+    """Return image name -> captions, the file that they came from, and remarks."""
+    for file_name, read_table in ((CAPTION_FILE, read_token), (CAPTION_CSV, read_csv)):
+        label, content = find_file(folder, file_name, (TEXT,), f"{TEXT}.zip")
+        if content is not None:
+            captions, remarks = read_table(label, decode(label, content))
+            return captions, file_name, remarks
+    raise InputError(
+        f"{folder}: no {CAPTION_FILE} in it or in its {TEXT} (and no {CAPTION_CSV})"
+    )

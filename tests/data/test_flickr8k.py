@@ -80,7 +80,7 @@ def test_text_files_in_the_folder_itself_and_no_pictures(tmp_path):
     write_text(tmp_path)
     dataset = load(tmp_path)
     assert dataset.split("dev") == ["2_b.jpg"]
-    with pytest.raises(InputError, match=r"no Flickr8k_Dataset\.zip or folder"):
+    with pytest.raises(InputError, match=r"no pictures: no folder Flicker8k_Dataset"):
         dataset.images.open("1_a.jpg")
 
 

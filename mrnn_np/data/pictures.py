@@ -1,0 +1,92 @@
+"""Where a data set keeps its pictures: one of several places, or all of them.
+
+Knows: which folder or zip holds a name. Does not know: pixels (`mrnn_np.images`).
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from mrnn_np.errors import InputError
+from mrnn_np.images import ImageFolder, ImageZip, NoImages, is_image_name, load_image
+
+
+class ImageTree:
+    """The images of a folder and the folders in it, as ``01/1000.jpg``.
+
+    Parameters
+    ----------
+    path : the folder. Hidden folders and links to folders are not entered.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise InputError(f"{path}: no such folder of images")
+
+    def names(self) -> list[str]:
+        """Return the paths below the folder in alphabetical order, parted by ``/``."""
+        found = []
+        for root, folders, files in os.walk(self.path):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            inner = Path(root).relative_to(self.path)
+            found += [
+                (inner / name).as_posix() for name in files if is_image_name(name)
+            ]
+        return sorted(found)
+
+    def __contains__(self, name: str) -> bool:
+        inner = PurePosixPath(name)
+        inside = not inner.is_absolute() and ".." not in inner.parts
+        return inside and inner.as_posix() == name and (self.path / name).is_file()
+
+    def open(self, name: str) -> Image.Image:
+        """Return the picture in RGB; InputError when it is missing or broken."""
+        if name not in self:
+            raise InputError(f"{self.path}: holds no image {name!r}")
+        return load_image(self.path / name)
+
+
+class ImageUnion:
+    """The images of several places; the first that holds a name gives the picture.
+
+    Parameters
+    ----------
+    places : `ImageFolder`, `ImageZip` and the like, at least one.
+    """
+
+    def __init__(self, places: Sequence[object]) -> None:
+        self.places = tuple(places)
+
+    def names(self) -> list[str]:
+        """Return the names of all places in alphabetical order."""
+        return sorted({name for place in self.places for name in place.names()})
+
+    def __contains__(self, name: str) -> bool:
+        return any(name in place for place in self.places)
+
+    def open(self, name: str) -> Image.Image:
+        """Return the picture in RGB; InputError when it is missing or broken."""
+        for place in self.places:
+            if name in place:
+                return place.open(name)
+        return self.places[0].open(name)  # which raises what it says of such a name
+
+
+def find_pictures(
+    folder: Path, candidates: Sequence[str]
+) -> ImageFolder | ImageZip | NoImages:
+    """Return the first of these folders, or of the zips of these names, in `folder`.
+
+    Where none is there, what is returned stands for pictures that did not come along.
+    """
+    for name in candidates:
+        if (folder / name).is_dir():
+            return ImageFolder(folder / name)
+    for name in candidates:
+        if (folder / f"{name}.zip").is_file():
+            return ImageZip(folder / f"{name}.zip")
+    return NoImages(f"{folder}: no pictures: no folder {' or '.join(candidates)}, "
+                    "and no .zip of that name")  # fmt: skip
