@@ -15,10 +15,12 @@ _HOME = {
     "tokenize": "mrnn_np.data",
     "Vocabulary": "mrnn_np.data",
     "load_model": "mrnn_np.models",
+    "Ensemble": "mrnn_np.models",
     "MRNN": "mrnn_np.models",
     "MRNNConfig": "mrnn_np.models",
     "Caption": "mrnn_np.decoding",
     "Trainer": "mrnn_np.training",
+    "MRNNCaptioner": "mrnn_np.estimator",
     "InputError": "mrnn_np.errors",
 }
 _MODULES = ("metrics", "gradcheck")

@@ -49,6 +49,7 @@ class Trainer:
     model : changed by `fit`; holds the best parameters when it returns.
     config : see `TrainingConfig`.
     out : the run's folder, or None to write no file.
+    verbose : report progress and every epoch on stderr.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class Trainer:
         model: Captioner,
         config: TrainingConfig | None = None,
         out: str | Path | None = None,
+        verbose: bool = True,
     ) -> None:
         self.model = model
+        self.verbose = verbose
         self.config = config or TrainingConfig()
         self.out = None if out is None else Path(out)
         self.optimiser = OPTIMISERS[self.config.optimiser](model.params)
@@ -126,9 +129,12 @@ class Trainer:
         c = self.config
         rng = np.random.default_rng([c.seed, self.epoch])
         batches = shuffled_batches(lengths, c.batch_size, rng, c.bucket)
-        label = f"epoch {self.epoch + 1}/{c.epochs}"
+        todo = batches[self.step :]
+        if self.verbose:
+            label = f"epoch {self.epoch + 1}/{c.epochs}"
+            todo = progress(todo, len(todo), label, "batch")
         start = time.perf_counter()
-        for rows in progress(batches[self.step :], label=label, unit="batch"):
+        for rows in todo:
             done = (self.epoch + self.step / len(batches)) / c.epochs
             self.rate = c.learning_rate * learning_rate_factor(c.schedule, done)
             self._train_step(train.batch(rows))
@@ -178,12 +184,13 @@ class Trainer:
         if self.out is not None:
             with open(self.out / "log.jsonl", "a", encoding="utf-8") as stream:
                 stream.write(json.dumps(entry) + "\n")
-        say(
-            f"epoch {entry['epoch']:>3}/{self.config.epochs}  "
-            f"train {entry['train_loss']:.3f} nats  "
-            f"dev perplexity {entry['dev_perplexity']:.2f}{'  best' if better else ''}"
-            f"  {self.seconds:.1f} s"
-        )
+        if self.verbose:
+            say(
+                f"epoch {entry['epoch']:>3}/{self.config.epochs}  "
+                f"train {entry['train_loss']:.3f} nats  dev perplexity "
+                f"{entry['dev_perplexity']:.2f}{'  best' if better else ''}"
+                f"  {self.seconds:.1f} s"
+            )
         self.epoch += 1
         self.step = self.token_sum = 0
         self.loss_sum = self.norm_sum = self.seconds = 0.0
