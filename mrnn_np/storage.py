@@ -24,7 +24,7 @@ import numpy as np
 from mrnn_np.errors import InputError
 
 HEADER = "header.json"
-VERSIONS = {"checkpoint": 1, "features": 1, "cnn": 1}
+VERSIONS = {"checkpoint": 1, "features": 1, "cnn": 1, "likelihoods": 1}
 # What zipfile, zlib and NumPy raise on bytes that are not what they should be.
 UNREADABLE = (
     OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error,

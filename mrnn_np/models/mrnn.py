@@ -198,6 +198,37 @@ class MRNN(Captioner):
         refined, _ = stanh_forward(self.standardise(features) @ self.params["Vi"])
         return refined
 
+    def image_terms(self, features: np.ndarray) -> np.ndarray:
+        """Return the image's share of the multimodal layer, I Vi + bm, (n, M).
+
+        It is the same at every word. `features` (n, D) as `standardise` returns them.
+        """
+        return features @ self.params["Vi"] + self.params["bm"]
+
+    def word_terms(
+        self, tokens: np.ndarray, parents: np.ndarray, levels: np.ndarray
+    ) -> np.ndarray:
+        """Return the words' share of the multimodal layer, w Vw + r Vr.
+
+        It is the same for every image: the whole language side of a sentence can be
+        computed without knowing what is described.
+
+        Parameters
+        ----------
+        tokens, parents, levels : of a `PrefixTrie`, a row a beginning of a sentence.
+
+        Returns (nodes, M).
+        """
+        p = self.params
+        e, _ = stanh_forward(p["E1"].take(tokens, axis=0))
+        w, _ = stanh_forward(affine_forward(e, p["W2"], p["b2"])[0])
+        r = np.zeros((len(tokens), self.config.recurrent_size), w.dtype)
+        for first, last in zip(levels[:-1], levels[1:], strict=True):
+            # The empty beginning is its own parent, and its state is still zero here.
+            previous = r[parents[first:last]]
+            r[first:last] = recurrent_step(w[first:last], previous, p["U"], p["br"])
+        return w @ p["Vw"] + r @ p["Vr"]
+
     def start(self, features: np.ndarray) -> dict[str, np.ndarray]:
         """Return the state before the first word, one row an image.
 
@@ -210,10 +241,10 @@ class MRNN(Captioner):
         state : "r" (n, R), zeros, and "image" (n, M), the image's share of the
             multimodal layer, which stays the same for every word.
         """
-        p = self.params
+        size, dtype = self.config.recurrent_size, self.params["U"].dtype
         return {
-            "r": np.zeros((len(features), self.config.recurrent_size), p["U"].dtype),
-            "image": features @ p["Vi"] + p["bm"],
+            "r": np.zeros((len(features), size), dtype),
+            "image": self.image_terms(features),
         }
 
     def step(

@@ -1,0 +1,152 @@
+"""log P(sentence, <end> | image) of every sentence of a tree, for a block of images.
+
+Twice the same: `score_plain` feeds the words through `model.start` and `model.step`,
+which every captioner has; `MultimodalScorer` is for models whose image joins only at
+the multimodal layer. There the language side is computed once for all images, and what
+is left for an image is
+
+    m = g(words + image)          (nodes, M)       tanh
+    z = m Wo + bo                 (nodes, V)       nearly all of the time
+    log P(word | ...) = z[word] - log sum exp z    one number an edge
+
+Knows: trees and how a model scores their edges. Does not know: data sets, ranking.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from mrnn_np.kernels.activations import AMPLITUDE
+from mrnn_np.kernels.log_softmax import LN2, chosen_log_probs, log_sums
+from mrnn_np.retrieval.trie import PrefixTrie
+
+# Rows of logits at once. Fewer pack Wo too often, more leave the cache: 128 to 2048
+# rows differ by 10 % (V = 2,540).
+ROWS = 512
+
+
+def score_plain(model, trie: PrefixTrie, features: np.ndarray) -> np.ndarray:
+    """Score every sentence of the tree for each image, with any captioner.
+
+    Parameters
+    ----------
+    features : (B, D) as `standardise` returns them.
+
+    Returns (sentences, B) float64, nats.
+    """
+    B = len(features)
+    state = model.start(features)  # rows: (beginning, image), one beginning so far
+    edges = np.empty((len(trie.words), B))
+    above = 0  # first node of the level before
+    for first, last in itertools.pairwise(trie.levels):
+        step, states = max(1, ROWS // B), []
+        for begin in range(first, last, step):
+            nodes = np.arange(begin, min(begin + step, last))
+            rows = (trie.parents[nodes] - above)[:, None] * B + np.arange(B)
+            log_probs, after = model.step(
+                trie.tokens[nodes].repeat(B),
+                {name: value[rows.ravel()] for name, value in state.items()},
+            )
+            log_probs = log_probs.reshape(len(nodes), B, -1)
+            for node, of_node in zip(nodes, log_probs, strict=True):
+                out = slice(trie.offsets[node], trie.offsets[node + 1])
+                edges[out] = of_node[:, trie.words[out]].T
+            states.append(after)
+        state = {name: np.concatenate([s[name] for s in states]) for name in state}
+        above = first
+    return trie.sentence_sums(edges)
+
+
+class MultimodalScorer:
+    """The fast way, for a model with `word_terms`, `image_terms`, `Wo` and `bo`.
+
+    Constants move out of the loop: the 2/3 and 1.7159 of g and the log2(e) that turns
+    e^z into 2^z are multiplied into what is computed once.
+
+    Parameters
+    ----------
+    model, trie : the captioner and the sentences.
+    """
+
+    def __init__(self, model, trie: PrefixTrie) -> None:
+        self.model, self.trie = model, trie
+        words = model.word_terms(trie.tokens, trie.parents, trie.levels)
+        self.words = words.astype(np.float32, copy=False)  # (nodes, M)
+        self.words *= np.float32(2 / 3)
+        log2e = 1 / np.log(2)
+        self.Wo = (model.params["Wo"] * (AMPLITUDE * log2e)).astype(np.float32)
+        self.bo = (model.params["bo"] * log2e).astype(np.float32)
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Score every sentence for each image, (B, D) -> (sentences, B) float64."""
+        trie, B = self.trie, len(features)
+        edges = np.empty((len(trie.words), B), np.float32)
+        logits = np.empty((max(ROWS, B), len(self.bo)), np.float32)
+        for first, last, m in self.blocks_of_m(features, self.words, ROWS):
+            z = np.matmul(m, self.Wo, out=logits[: len(m)])
+            offsets = trie.offsets[first : last + 1]
+            out = slice(offsets[0], offsets[-1])
+            words = trie.words[out]
+            chosen_log_probs(z, self.bo, offsets - offsets[0], words, B, edges[out])
+        return trie.sentence_sums(edges)
+
+    def log_normalisers(
+        self, features: np.ndarray, nodes: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return log sum exp z of the chosen nodes (all if None), (nodes, B) float32."""
+        words = self.words if nodes is None else self.words[nodes]
+        out = np.empty((len(words), len(features)), np.float32)
+        for first, last, m in self.blocks_of_m(features, words, ROWS):
+            log_sums(m @ self.Wo, self.bo, out[first:last].reshape(-1))
+        return out
+
+    def chosen_logits(self, features: np.ndarray) -> np.ndarray:
+        """Return the logit z of every edge's word for each image, (edges, B) float32.
+
+        These are the M products an edge that remain when the normaliser is known.
+        """
+        trie, B = self.trie, len(features)
+        out = np.empty((len(trie.words), B), np.float32)
+        columns = np.ascontiguousarray(self.Wo.T)  # (V, M)
+        for first, last, m in self.blocks_of_m(features, self.words, 8 * ROWS):
+            offsets = trie.offsets[first : last + 1]
+            edges = slice(offsets[0], offsets[-1])
+            of_edge = np.repeat(np.arange(last - first), np.diff(offsets))
+            words = trie.words[edges]
+            m = m.reshape(last - first, B, -1)[of_edge]  # (edges, B, M)
+            z = np.matmul(m, columns[words][:, :, None])[..., 0] + self.bo[words, None]
+            out[edges] = z * LN2
+        return out
+
+    def blocks_of_m(
+        self, features: np.ndarray, words: np.ndarray, rows: int
+    ) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Yield (first node, last node, the multimodal layer of the nodes between).
+
+        The layer comes without its factor 1.7159, (nodes * B, M) with the images of a
+        node together, and is overwritten by the next block.
+
+        words : (nodes, M), rows of `self.words`; rows : of a block, about.
+        """
+        image, B = self.image_terms(features), len(features)
+        step = max(1, rows // B)  # nodes at once
+        buffer = np.empty((step, B, words.shape[1]), np.float32)
+        for first in range(0, len(words), step):
+            last = min(first + step, len(words))
+            m = buffer[: last - first]
+            np.add(words[first:last, None], image, out=m)
+            np.tanh(m, out=m)
+            yield first, last, m.reshape(-1, words.shape[1])
+
+    def image_terms(self, features: np.ndarray) -> np.ndarray:
+        """Return the images' share of the argument of tanh, (B, M) float32."""
+        return np.float32(2 / 3) * self.model.image_terms(features).astype(np.float32)
+
+
+def scorer(model, trie: PrefixTrie):
+    """Return the fastest function from features (B, D) to scores (sentences, B)."""
+    if hasattr(model, "word_terms") and model.dtype == np.float32:
+        return MultimodalScorer(model, trie)
+    return functools.partial(score_plain, model, trie)
