@@ -12,6 +12,7 @@ image never enters the recurrence: it joins at every word, in the multimodal lay
 Knows: how the layers hang together. Does not know: how it is trained or searched.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -223,7 +224,7 @@ class MRNN(Captioner):
         e, _ = stanh_forward(p["E1"].take(tokens, axis=0))
         w, _ = stanh_forward(affine_forward(e, p["W2"], p["b2"])[0])
         r = np.zeros((len(tokens), self.config.recurrent_size), w.dtype)
-        for first, last in zip(levels[:-1], levels[1:], strict=True):
+        for first, last in itertools.pairwise(levels):
             # The empty beginning is its own parent, and its state is still zero here.
             previous = r[parents[first:last]]
             r[first:last] = recurrent_step(w[first:last], previous, p["U"], p["br"])

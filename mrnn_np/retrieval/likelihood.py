@@ -128,7 +128,7 @@ class Task:
 def run(
     score, tasks: list[Task], jobs: int, inputs: str
 ) -> Iterator[tuple[Task, np.ndarray, bool]]:
-    """Yield every task, its (sentences, B) scores, and whether they were computed now."""
+    """Yield each task, its (sentences, B) scores, and whether they are new."""
 
     def one(task: Task):
         found = stored(task.file, inputs) if task.file else None
@@ -143,7 +143,7 @@ def run(
 
 
 def in_threads(function: Callable, items: Iterable, jobs: int | None) -> Iterator:
-    """Yield function(item) of every item, in order, with `jobs` (or all cores') threads.
+    """Yield function(item) of every item in order, by `jobs` threads (None: all cores).
 
     Threads share the model and the tree; NumPy's products, its tanh and the kernels
     release the interpreter lock. Each BLAS call uses one thread: several BLAS threads

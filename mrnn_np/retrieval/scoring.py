@@ -95,7 +95,7 @@ class MultimodalScorer:
     def log_normalisers(
         self, features: np.ndarray, nodes: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return log sum exp z of the chosen nodes (all if None), (nodes, B) float32."""
+        """Return log sum exp z of these nodes (None: of all), (nodes, B) float32."""
         words = self.words if nodes is None else self.words[nodes]
         out = np.empty((len(words), len(features)), np.float32)
         for first, last, m in self.blocks_of_m(features, words, ROWS):

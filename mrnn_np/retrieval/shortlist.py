@@ -60,8 +60,14 @@ def guess_likelihoods(
 
     Returns (sentences, images) float32. On Flickr8k dev the guess is off by 0.7 nats
     (standard deviation), where the images of one sentence differ by 8.
+
+    Raises
+    ------
+    InputError : a model whose image does not join at a multimodal layer.
     """
     trie = build_trie(sentences)
+    if not hasattr(model, "word_terms"):
+        raise InputError("a shortlist needs a single m-RNN: leave --shortlist out")
     score = MultimodalScorer(model, trie)
     landmarks = rng.permutation(len(standard))[:LANDMARKS]
     nodes = rng.permutation(trie.nodes)[:SAMPLED_NODES]
@@ -81,15 +87,15 @@ def guess_likelihoods(
     return out
 
 
-def shortlisted_likelihoods(
+def look_closely(
     model,
-    features: np.ndarray,
+    standard: np.ndarray,
     sentences: Sequence[Sequence[int]],
+    guess: np.ndarray,
     size: int,
-    rng: np.random.Generator,
     jobs: int | None = None,
 ) -> Shortlisted:
-    """Compute exactly what is on a shortlist, and guess the rest.
+    """Compute exactly what is on a shortlist.
 
     A pair is on a shortlist when the image is among the `size` likeliest of the
     sentence, or the sentence among the `size` best of the image, where what counts is
@@ -97,23 +103,13 @@ def shortlisted_likelihoods(
 
     Parameters
     ----------
-    features : (images, D), as the CNN gives them; sentences : word ids.
-    size : length of a shortlist; rng : see `guess_likelihoods`; jobs : threads.
-
-    Raises
-    ------
-    InputError : a model without a separate multimodal layer, or a size below 1.
+    standard : (images, D) as `standardise` returns them; sentences : word ids.
+    guess : (sentences, images) of `guess_likelihoods`.
+    size : length of a shortlist; jobs : threads, all cores when left out.
     """
-    if not hasattr(model, "word_terms"):
-        raise InputError("a shortlist needs a single m-RNN: leave --shortlist out")
-    if size < 1:
-        raise InputError(f"a shortlist must hold 1 or more, not {size}")
-    standard = model.standardise(features)
-    scores = guess_likelihoods(model, standard, sentences, rng)
-    exact = (
-        largest(scores, size)
-        | largest(image_to_sentence_scores(scores, marginal(scores)), size).T
-    )
+    scores = guess.copy()
+    for_images = image_to_sentence_scores(guess, marginal(guess))
+    exact = largest(guess, size) | largest(for_images, size).T
 
     def one(image: int) -> tuple[int, np.ndarray, np.ndarray]:
         chosen = np.flatnonzero(exact[:, image])

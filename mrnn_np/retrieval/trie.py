@@ -35,7 +35,7 @@ class PrefixTrie:
     offsets : (nodes + 1,) edges offsets[j] to offsets[j+1] leave node j.
     words : (edges,) the next word of each edge.
     ends : (sentences,) the edge that is the <end> of each sentence.
-    rows_alone : beginnings counted once a sentence, what there would be without sharing.
+    rows_alone : beginnings counted once a sentence, as if nothing were shared.
     """
 
     tokens: np.ndarray
