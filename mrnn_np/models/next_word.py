@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from mrnn_np.data.batches import Examples, ordered_batches, pack
+from mrnn_np.data.batches import Examples, PackedBatch, ordered_batches, pack
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import UNK
 from mrnn_np.decoding import LONGEST, beam_search, sample
@@ -85,13 +85,23 @@ class NextWordModel:
 
         The perplexity is exp of it (equal to 2 to the power of the mean in bits).
         """
-        lengths = examples.lengths()
-        total = 0.0
-        batches = list(ordered_batches(lengths, EVALUATION_BATCH))
+        return self.sentence_losses(examples, label).sum() / examples.lengths().sum()
+
+    def sentence_losses(self, examples: Examples, label: str = "") -> np.ndarray:
+        """Return -log P(sentence, <end> | image) of each example, (S,) in nats.
+
+        label : shows progress under this name when given.
+        """
+        batches = list(ordered_batches(examples.lengths(), EVALUATION_BATCH))
+        totals = np.zeros(len(examples))
         for rows in progress(batches, label=label, unit="batch") if label else batches:
-            losses = self.token_losses(examples.batch(rows))
-            total += losses.sum(dtype=np.float64)
-        return total / lengths.sum()
+            totals[rows] = self._losses_of(examples.batch(rows))
+        return totals
+
+    def _losses_of(self, batch: PackedBatch) -> np.ndarray:
+        """Return nats of each sentence of a batch, in the order it was packed from."""
+        sentence = batch.order[batch.sentence]
+        return np.bincount(sentence, self.token_losses(batch), len(batch.order))
 
     def log_likelihood(
         self, features: np.ndarray, sentences: Sequence[str]
@@ -108,11 +118,7 @@ class NextWordModel:
         InputError : a sentence without any known word, features that do not fit.
         """
         encoded = [self.encode(sentence) for sentence in sentences]
-        batch = pack(encoded, self.standardise(features))
-        losses = self.token_losses(batch)
-        totals = np.zeros(len(encoded))
-        np.add.at(totals, batch.order[batch.sentence], -losses.astype(np.float64))
-        return totals
+        return -self._losses_of(pack(encoded, self.standardise(features)))
 
     # --- captions ---------------------------------------------------------------
 
