@@ -178,8 +178,9 @@ def deal_out(
     train = sorted(splits["train"], key=fraction)
     if len(train) < 2:
         raise InputError(f"{label}: one described image of {LISTS['train']} is too few")
-    held_out = {name for name in train if fraction(name) < DEV / TRAIN}
-    held_out |= {train[0]}  # one at least, so that there is something to choose by
+    # One image at least on each side, however few there are.
+    held_out = {name for name in train[1:-1] if fraction(name) < DEV / TRAIN}
+    held_out |= {train[0]}
     given = splits["train"]
     splits["train"] = [name for name in given if name not in held_out]
     splits["dev"] = [name for name in given if name in held_out]
