@@ -19,7 +19,8 @@ COMMANDS = {
     "classify": "name the ImageNet classes of images (checks a CNN's weights)",
     "train": "train an m-RNN on a data set and its features",
     "caption": "describe images in a sentence",
-    "evaluate": "perplexity and BLEU of a trained model on a data set",
+    "evaluate": "score a model, or a file of captions, on a data set",
+    "rank": "recall and median rank of image and sentence retrieval",
     "gradcheck": "compare every hand-written gradient with a numerical one",
 }
 

@@ -19,7 +19,7 @@ import numpy as np
 from mrnn_np.errors import InputError
 from mrnn_np.progress import progress
 from mrnn_np.retrieval.scoring import ROWS, scorer
-from mrnn_np.retrieval.trie import build_trie
+from mrnn_np.retrieval.trie import PrefixTrie, build_trie
 from mrnn_np.storage import content_hash, load_arrays, save_arrays
 
 BLOCK = 8  # images a block, at most: half a minute of work at 5,000 sentences
@@ -86,7 +86,8 @@ def log_likelihoods(
     if path is not None and (found := stored(Path(path), inputs)) is not None:
         return found, Work(0, 0, 0.0)
     jobs = jobs or cpu_count()
-    M, V = model.params["Wo"].shape
+    V = len(model.vocabulary)
+    M = sum(len(one.params["Wo"]) for one in members(model))
     groups = sentence_groups(sentences, memory * 2**20 // (8 * M))
     scores = np.empty((len(sentences), len(standard)), np.float32)
     rows_alone = rows = 0
@@ -104,7 +105,7 @@ def log_likelihoods(
         score = scorer(model, trie)
         name = label if len(groups) == 1 else f"{label} {number + 1}/{len(groups)}"
         for task, found, new in progress(
-            run(score, tasks, jobs, inputs), len(tasks), name, "block"
+            run(score, trie, tasks, jobs, inputs), len(tasks), name, "block"
         ):
             scores[group, task.first : task.first + found.shape[1]] = found
             computed += new * found.shape[1] * trie.nodes * M * V
@@ -126,7 +127,7 @@ class Task:
 
 
 def run(
-    score, tasks: list[Task], jobs: int, inputs: str
+    score, trie: PrefixTrie, tasks: list[Task], jobs: int, inputs: str
 ) -> Iterator[tuple[Task, np.ndarray, bool]]:
     """Yield each task, its (sentences, B) scores, and whether they are new."""
 
@@ -134,7 +135,7 @@ def run(
         found = stored(task.file, inputs) if task.file else None
         if found is not None:
             return task, found, False
-        found = score(task.features).astype(np.float32)
+        found = trie.sentence_sums(score(task.features)).astype(np.float32)
         if task.file:
             save_arrays(task.file, "likelihoods", {"inputs": inputs}, {"scores": found})
         return task, found, True
@@ -200,9 +201,16 @@ def fingerprint(model, standard: np.ndarray, sentences: Sequence) -> str:
     lengths = np.array([len(sentence) for sentence in sentences])
     flat = np.array([word for sentence in sentences for word in sentence], np.int64)
     arrays = {"features": standard, "lengths": lengths, "words": flat}
-    for name, value in model.params.items():
-        arrays[f"parameter {name}"] = value
+    for number, one in enumerate(members(model)):
+        for name, value in one.params.items():
+            arrays[f"{number} {name}"] = value
+        arrays[f"{number} feature mean"] = one.feature_mean
     return content_hash({"model": type(model).__name__}, arrays)
+
+
+def members(model) -> Sequence:
+    """Return the models of an ensemble, or the model alone."""
+    return getattr(model, "models", (model,))
 
 
 def stored(path: Path, inputs: str) -> np.ndarray | None:

@@ -1,6 +1,6 @@
-"""log P(sentence, <end> | image) of every sentence of a tree, for a block of images.
+"""The log-probability of every edge of a tree of sentences, for a block of images.
 
-Twice the same: `score_plain` feeds the words through `model.start` and `model.step`,
+Twice the same: `edge_scores_plain` feeds the words through `model.start` and `model.step`,
 which every captioner has; `MultimodalScorer` is for models whose image joins only at
 the multimodal layer. There the language side is computed once for all images, and what
 is left for an image is
@@ -20,6 +20,7 @@ import numpy as np
 
 from mrnn_np.kernels.activations import AMPLITUDE
 from mrnn_np.kernels.log_softmax import LN2, chosen_log_probs, log_sums
+from mrnn_np.models.ensemble import Ensemble, log_mean_exp
 from mrnn_np.retrieval.trie import PrefixTrie
 
 # Rows of logits at once. Fewer pack Wo too often, more leave the cache: 128 to 2048
@@ -27,14 +28,14 @@ from mrnn_np.retrieval.trie import PrefixTrie
 ROWS = 512
 
 
-def score_plain(model, trie: PrefixTrie, features: np.ndarray) -> np.ndarray:
-    """Score every sentence of the tree for each image, with any captioner.
+def edge_scores_plain(model, trie: PrefixTrie, features: np.ndarray) -> np.ndarray:
+    """Score every edge of the tree for each image, with any captioner.
 
     Parameters
     ----------
     features : (B, D) as `standardise` returns them.
 
-    Returns (sentences, B) float64, nats.
+    Returns (edges, B), nats; `PrefixTrie.sentence_sums` makes sentences of it.
     """
     B = len(features)
     state = model.start(features)  # rows: (beginning, image), one beginning so far
@@ -56,7 +57,7 @@ def score_plain(model, trie: PrefixTrie, features: np.ndarray) -> np.ndarray:
             states.append(after)
         state = {name: np.concatenate([s[name] for s in states]) for name in state}
         above = first
-    return trie.sentence_sums(edges)
+    return edges
 
 
 class MultimodalScorer:
@@ -80,7 +81,7 @@ class MultimodalScorer:
         self.bo = (model.params["bo"] * log2e).astype(np.float32)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """Score every sentence for each image, (B, D) -> (sentences, B) float64."""
+        """Score every edge for each image, (B, D) -> (edges, B) float32 nats."""
         trie, B = self.trie, len(features)
         edges = np.empty((len(trie.words), B), np.float32)
         logits = np.empty((max(ROWS, B), len(self.bo)), np.float32)
@@ -90,7 +91,7 @@ class MultimodalScorer:
             out = slice(offsets[0], offsets[-1])
             words = trie.words[out]
             chosen_log_probs(z, self.bo, offsets - offsets[0], words, B, edges[out])
-        return trie.sentence_sums(edges)
+        return edges
 
     def log_normalisers(
         self, features: np.ndarray, nodes: np.ndarray | None = None
@@ -145,8 +146,30 @@ class MultimodalScorer:
         return np.float32(2 / 3) * self.model.image_terms(features).astype(np.float32)
 
 
+class EnsembleScorer:
+    """Several models that vote: on every edge the mean of their probabilities.
+
+    Only the probability of the edge's own word is mixed, not those of all V.
+    """
+
+    def __init__(self, ensemble, trie: PrefixTrie) -> None:
+        self.models = ensemble.models
+        self.scorers = [scorer(model, trie) for model in self.models]
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Score every edge for each image, (B, D) -> (edges, B)."""
+        return log_mean_exp(
+            [
+                score(model.standardise(features))
+                for model, score in zip(self.models, self.scorers, strict=True)
+            ]
+        )
+
+
 def scorer(model, trie: PrefixTrie):
-    """Return the fastest function from features (B, D) to scores (sentences, B)."""
+    """Return the fastest function from features (B, D) to scores (edges, B)."""
+    if isinstance(model, Ensemble):
+        return EnsembleScorer(model, trie)
     if hasattr(model, "word_terms") and model.dtype == np.float32:
         return MultimodalScorer(model, trie)
-    return functools.partial(score_plain, model, trie)
+    return functools.partial(edge_scores_plain, model, trie)

@@ -113,8 +113,9 @@ def look_closely(
 
     def one(image: int) -> tuple[int, np.ndarray, np.ndarray]:
         chosen = np.flatnonzero(exact[:, image])
-        score = scorer(model, build_trie([sentences[i] for i in chosen]))
-        return image, chosen, score(standard[image : image + 1])[:, 0]
+        trie = build_trie([sentences[i] for i in chosen])
+        edges = scorer(model, trie)(standard[image : image + 1])
+        return image, chosen, trie.sentence_sums(edges)[:, 0]
 
     found = in_threads(one, range(len(standard)), jobs)
     for image, chosen, values in progress(found, len(standard), "shortlists", "image"):

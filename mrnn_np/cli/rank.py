@@ -1,0 +1,167 @@
+"""`mrnn-np rank`: how well are images found by sentences, and sentences by images?
+
+Knows: what is asked for and how the table looks. Does not know: how it is computed.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from mrnn_np.cli.inputs import add_checkpoint, add_features, load_scoring, together
+
+EXAMPLE = (
+    "mrnn-np rank flickr8k:DIR --split dev --features flickr8k.npz "
+    "--checkpoint flickr8k --json ranks.json"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", metavar="DATASET", help="NAME:PATH, e.g. scenes")
+    parser.add_argument("--split", default="dev", help="which list (default dev)")
+    add_features(parser)
+    add_checkpoint(parser)
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=200,
+        metavar="N",
+        help="training images that a sentence's likelihood is averaged over when "
+        "sentences are ranked (default 200)",
+    )
+    parser.add_argument(
+        "--shortlist",
+        type=int,
+        metavar="N",
+        help="for large collections: guess first, and compute exactly only the N most "
+        "promising images of a sentence and sentences of an image",
+    )
+    parser.add_argument(
+        "--matrix",
+        type=Path,
+        metavar="S.npz",
+        help="keep the likelihoods in this file; a run that was stopped goes on from "
+        "what it had computed",
+    )
+    parser.add_argument(
+        "--memory",
+        type=int,
+        default=1024,
+        metavar="MB",
+        help="for intermediate results (default 1024)",
+    )
+    parser.add_argument(
+        "--jobs", type=int, metavar="J", help="threads (default: cores)"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="OUT", help="write the table to OUT"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    import time
+
+    import numpy as np
+    from joblib import cpu_count
+
+    from mrnn_np.errors import InputError
+    from mrnn_np.machine import gemm_speed
+    from mrnn_np.progress import say
+    from mrnn_np.retrieval.protocol import retrieve
+
+    if args.shortlist is not None and args.matrix:
+        raise InputError("--matrix keeps an exact matrix: leave out --shortlist")
+    if args.samples < 1:
+        raise InputError(f"--samples must be 1 or more, not {args.samples}")
+    if args.jobs is not None and args.jobs < 1:
+        raise InputError(f"--jobs must be 1 or more, not {args.jobs}")
+    model, dataset, features = load_scoring(args)
+    names = [n for n in dataset.split(args.split) if n not in features.failed]
+    if not names:
+        raise InputError(f"{args.dataset}: the split {args.split!r} has no image")
+    rng = np.random.default_rng(0)
+    sampled = sample_training(dataset, features, args.samples, rng)
+    jobs = args.jobs or cpu_count()
+    before = gemm_speed(jobs)
+    start = time.perf_counter()
+    result = retrieve(
+        model, dataset, names, features.rows(names), features.rows(sampled), rng,
+        args.shortlist, jobs, args.memory, args.matrix,
+    )  # fmt: skip
+    seconds = time.perf_counter() - start
+    limit = (before + gemm_speed(jobs)) / 2
+    for line in effort(result, seconds, limit):
+        say(line)
+    print(
+        f"{dataset.name} {args.split}: {len(names)} images, "
+        f"{len(result.sentences)} sentences, {together(args.checkpoint)}"
+    )
+    print(f"{'':34}{'R@1':>7}{'R@5':>7}{'R@10':>7}{'median':>9}{'mean':>8}")
+    for name, row in result.rows.items():
+        recalls = "".join(f"{value:7.1f}" for value in row.at.values())
+        print(f"  {name:<32}{recalls}{row.median:9.1f}{row.mean:8.1f}")
+    if args.json:
+        write_table(args, result)
+    return 0
+
+
+def sample_training(dataset, features, count: int, rng) -> list[str]:
+    """Draw training images (all if there are fewer) that have features."""
+    from mrnn_np.errors import InputError
+
+    if "train" not in dataset.splits:
+        raise InputError(
+            f"{dataset.name}: no training split, over which a sentence's likelihood is "
+            "averaged"
+        )
+    names = [name for name in dataset.split("train") if name in features]
+    if not names:
+        raise InputError(
+            f"{features.source}: no features of training images, over which a "
+            "sentence's likelihood is averaged: compute them for the split train too"
+        )
+    chosen = rng.permutation(len(names))[:count]
+    return [names[i] for i in chosen]
+
+
+def effort(result, seconds: float, limit: float) -> list[str]:
+    """Say what was computed, and how fast beside the machine's limit."""
+    if result.work is None:
+        return [
+            f"{100 * result.skipped:.1f} % of the pairs were skipped: their scores are "
+            f"guesses, and they rank behind all others ({seconds:.0f} s)"
+        ]
+    work = result.work
+    if not work.multiply_adds:
+        return ["likelihoods read from the file of an earlier run"]
+    speed = work.multiply_adds / seconds
+    return [
+        f"{work.rows} beginnings of sentences in place of {work.rows_alone}: "
+        f"{work.rows / work.rows_alone:.2f} of the multiply-adds",
+        f"{work.multiply_adds / 1e12:.1f} T multiply-adds in {seconds:.0f} s: "
+        f"{2 * speed / 1e9:.0f} GFLOP/s, {100 * speed / limit:.0f} % of this machine's "
+        f"matrix product ({2 * limit / 1e9:.0f}, measured before and after)",
+    ]
+
+
+def write_table(args: argparse.Namespace, result) -> None:
+    """Write the rows of the table as JSON, whole or not at all."""
+    from mrnn_np.storage import atomic_write
+
+    summary = {
+        "dataset": args.dataset,
+        "split": args.split,
+        "checkpoint": together(args.checkpoint),
+        "samples": args.samples,
+        "shortlist": args.shortlist,
+        "skipped": result.skipped,
+        "rows": {
+            name: {
+                **{f"R@{K}": value for K, value in row.at.items()},
+                "median": row.median,
+                "mean": row.mean,
+            }
+            for name, row in result.rows.items()
+        },
+    }
+    with atomic_write(args.json) as temporary:
+        temporary.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,135 @@
+"""The two retrieval tasks on a split of a data set, as the papers score them.
+
+Every sentence of the split is a query for its image among all images, and every image
+is a query for its sentences among all sentences. What a sentence's likelihood is
+divided by, when sentences are ranked for an image, has three forms:
+
+- marginal: its mean over sampled training images (the m-RNN paper);
+- mean image: its likelihood for the mean training image (Kiros et al.);
+- none.
+
+All three come from the same run: the sampled training images, and the mean image, are
+further columns of the likelihood matrix.
+
+Knows: which pairs are compared. Does not know: how a likelihood is computed or shown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mrnn_np.data import CaptionDataset, get_tokenizer
+from mrnn_np.errors import InputError
+from mrnn_np.retrieval.likelihood import Work, log_likelihoods
+from mrnn_np.retrieval.ranking import (
+    Recall,
+    first_ranks,
+    image_to_sentence_scores,
+    marginal,
+    random_recall,
+    recall,
+    relevance,
+)
+from mrnn_np.retrieval.shortlist import guess_likelihoods, look_closely
+
+SAMPLES = 200  # training images for the marginal; the paper does not give its number
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """The result of both tasks.
+
+    Fields
+    ------
+    names, sentences : the images, and all sentences, image by image.
+    owner : (sentences,) which image each sentence was written for.
+    image_scores : (sentences, images), by which images are ranked for a sentence.
+    sentence_scores : (images, sentences), by which sentences are ranked for an image,
+        normalised by the marginal. Both -inf where a shortlist left a pair out.
+    rows : name -> `Recall`, the rows of the table.
+    skipped : share of the pairs that a shortlist left out.
+    work : of the exact matrix, None with a shortlist.
+    """
+
+    names: list[str]
+    sentences: list[str]
+    owner: np.ndarray
+    image_scores: np.ndarray
+    sentence_scores: np.ndarray
+    rows: dict[str, Recall]
+    skipped: float
+    work: Work | None
+
+
+def retrieve(
+    model,
+    dataset: CaptionDataset,
+    names: Sequence[str],
+    matrix: np.ndarray,
+    training: np.ndarray,
+    rng: np.random.Generator,
+    shortlist: int | None = None,
+    jobs: int | None = None,
+    memory: int = 1024,
+    path: str | Path | None = None,
+) -> Retrieval:
+    """Run both tasks.
+
+    Parameters
+    ----------
+    names : the images; matrix : (n, D), their features as the CNN gave them.
+    training : (samples, D), features of sampled training images.
+    rng : for a shortlist's guesses.
+    shortlist : its length; None compares every pair exactly.
+    jobs, memory, path : see `log_likelihoods`.
+    """
+    tokenize = get_tokenizer(model.tokenizer).tokenize
+    sentences, owner, words = [], [], []
+    for image, name in enumerate(names):
+        for text in dataset.captions[name]:
+            words.append(model.vocabulary.encode(tokenize(text)))
+            if not words[-1]:
+                raise InputError(f"{name}: there is no word in its sentence {text!r}")
+            sentences.append(text)
+            owner.append(image)
+    owner, n = np.array(owner), len(names)
+    # Columns: the images, the sampled training images, the mean training image.
+    everything = np.vstack([matrix, training, training.mean(axis=0)])
+    relevant = relevance(owner, n)
+    if shortlist is None:
+        scores, work = log_likelihoods(model, everything, words, jobs, memory, path)
+        exact = np.ones_like(relevant)
+    else:
+        standard = model.standardise(everything)
+        scores, work = guess_likelihoods(model, standard, words, rng), None
+        found = look_closely(model, standard[:n], words, scores[:, :n], shortlist, jobs)
+        scores[:, :n], exact = found.scores, found.exact
+    normalisers = {
+        "marginal": marginal(scores[:, n:-1]),
+        "mean image": scores[:, -1],
+        "not normalised": None,
+    }
+    pairs, rows = scores[:, :n], {}
+    for name, normaliser in normalisers.items():
+        by_image = image_to_sentence_scores(pairs, normaliser)
+        by_image = np.where(exact.T, by_image, -np.inf)
+        rows[f"image to sentence, {name}"] = recall(first_ranks(by_image, relevant.T))
+        if name == "marginal":
+            sentence_scores = by_image
+    counts = np.bincount(owner, minlength=n)
+    rows["image to sentence, by chance"] = random_recall(counts, len(sentences))
+    image_scores = np.where(exact, pairs, -np.inf)
+    rows["sentence to image"] = recall(first_ranks(image_scores, relevant))
+    rows["sentence to image, by chance"] = random_recall([1] * len(sentences), n)
+    return Retrieval(
+        names=list(names),
+        sentences=sentences,
+        owner=owner,
+        image_scores=image_scores,
+        sentence_scores=sentence_scores,
+        rows=rows,
+        skipped=float(1 - exact.mean()),
+        work=work,
+    )
