@@ -129,7 +129,8 @@ def train_on_scenes(epochs: int, page) -> None:
     before = model.mean_loss(dev)
     history = Trainer(model, config).fit(train, dev)
     names = dataset.split("dev")
-    scores, captions = evaluate(model, dataset, names, features.rows(names), 5)
+    rating, captions = evaluate(model, dataset, names, features.rows(names), 5)
+    scores = rating.corpus
     from mrnn_np.metrics import perplexity
 
     print(

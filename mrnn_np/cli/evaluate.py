@@ -1,10 +1,12 @@
-"""`mrnn-np evaluate`: how good is a model on a split of a data set?
+"""`mrnn-np evaluate`: how good are captions on a split of a data set?
 
+The captions are a model's own, or those of any results file (``--captions``).
 Knows: which numbers are reported. Does not know: how they are computed.
 """
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mrnn_np.cli.inputs import add_checkpoint, add_features, load_scoring, together
@@ -13,58 +15,145 @@ EXAMPLE = (
     "mrnn-np evaluate flickr8k:DIR --split dev --features flickr8k.npz "
     "--checkpoint flickr8k --json dev.json"
 )
+SEED = 0  # of the bootstrap: the same captions always give the same intervals
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="NAME:PATH, e.g. scenes")
     parser.add_argument("--split", default="dev", help="which list (default dev)")
-    add_features(parser)
-    add_checkpoint(parser)
+    add_features(parser, required=False)
+    add_checkpoint(parser, required=False)
     parser.add_argument("--beam", type=int, default=5, metavar="K", help="default 5")
+    parser.add_argument(
+        "--captions",
+        type=Path,
+        metavar="RESULTS",
+        help="score the captions of this file, in the form of COCO results, in place "
+        "of a model's: --features and --checkpoint are not needed",
+    )
     parser.add_argument(
         "--json",
         type=Path,
         metavar="OUT",
-        help="write the scores to OUT and the captions, in the form of COCO results, "
-        "beside it to OUT with .captions.json",
+        help="write the scores, their intervals and those of each image to OUT and the "
+        "captions, in the form of COCO results, beside it to OUT with .captions.json",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.evaluation import evaluate
+    from mrnn_np.progress import say
 
-    model, dataset, features = load_scoring(args)
-    names = [n for n in dataset.split(args.split) if n not in features.failed]
-    scores, captions = evaluate(model, dataset, names, features.rows(names), args.beam)
-    print(f"{dataset.name} {args.split}: {len(names)} images, beam {args.beam}")
+    wrong = wrong_use(args)
+    if wrong:
+        say(f"mrnn-np evaluate: error: {wrong}")
+        return 2
+    rating, captions, dataset = from_file(args) if args.captions else from_model(args)
+    import numpy as np
+
+    scores = rating.corpus
+    intervals = rating.intervals(np.random.default_rng(SEED))
+    source = args.captions or f"{together(args.checkpoint)}, beam {args.beam}"
+    print(f"{dataset.name} {args.split}: {len(captions)} images, {source}")
+    print("              score    95 % interval over images")
     for name, value in scores.items():
-        print(
-            f"  {name:<12}{value:8.2f}" if value > 1.5 else f"  {name:<12}{value:8.3f}"
-        )
+        low, high = intervals[name]
+        digits = 2 if name == "perplexity" else 3
+        ends = f"{low:8.{digits}f} to{high:8.{digits}f}"
+        print(f"  {name:<12}{value:8.{digits}f}{ends}")
     if args.json:
-        write_results(args.json, args, scores, names, captions)
+        write_results(args, rating, intervals, numbered(dataset, captions))
     return 0
 
 
-def write_results(out: Path, args, scores: dict, names: list[str], captions) -> None:
+def wrong_use(args: argparse.Namespace) -> str | None:
+    """Return what is wrong with the choice of options, or None."""
+    if args.captions and (args.features or args.checkpoint):
+        return "--captions scores captions that exist: leave out the model's options"
+    if not args.captions and not (args.features and args.checkpoint):
+        return "give --features and --checkpoint, or --captions RESULTS"
+    return None
+
+
+def from_model(args: argparse.Namespace) -> tuple:
+    """Return the rating of a model, image name -> its caption, and the data set."""
+    from mrnn_np.evaluation import evaluate
+
+    model, dataset, features = load_scoring(args)
+    names = images_of(dataset, args.split)
+    names = [name for name in names if name not in features.failed]
+    rating, captions = evaluate(
+        model, dataset, names, features.rows(names), args.beam, with_meteor=True
+    )
+    texts = {name: caption.text for name, caption in zip(names, captions, strict=True)}
+    return rating, texts, dataset
+
+
+def from_file(args: argparse.Namespace) -> tuple:
+    """Return the rating of a results file, image name -> caption, and the data set.
+
+    As coco-caption does, images that the file leaves out are left out; how many is
+    said on stderr.
+    """
+    from mrnn_np.data import load_dataset
+    from mrnn_np.evaluation import rate_captions
+    from mrnn_np.metrics.results import match, read_results
+    from mrnn_np.progress import say
+
+    captions = read_results(args.captions)
+    dataset = load_dataset(args.dataset)
+    names = images_of(dataset, args.split)
+    where = f"{args.split} of {args.dataset}"
+    captions = match(args.captions, captions, names, dataset.ids, where)
+    if len(captions) < len(names):
+        missing = [name for name in names if name not in captions]
+        say(
+            f"{args.captions}: no caption for {len(missing)} of {len(names)} images of "
+            f"{where} (the first is {missing[0]}): scored without them"
+        )
+    return rate_captions(dataset, captions, with_meteor=True), captions, dataset
+
+
+def images_of(dataset, split: str) -> list[str]:
+    """Return the images of a split, of which there must be one."""
+    from mrnn_np.errors import InputError
+
+    names = dataset.split(split)
+    if not names:
+        raise InputError(f"{dataset.name}: the split {split!r} has no image")
+    return names
+
+
+def numbered(dataset, captions: Mapping[str, str]) -> dict[int | str, str]:
+    """Return the captions by the ids that the data set's results files have."""
+    ids = dataset.ids
+    return {ids[name] if ids else name: text for name, text in captions.items()}
+
+
+def write_results(
+    args: argparse.Namespace,
+    rating,
+    intervals: Mapping[str, Sequence[float]],
+    captions: Mapping[int | str, str],
+) -> None:
     """Write scores and captions, each to a file that appears whole or not at all."""
+    from mrnn_np.metrics.results import write_results as write_captions
     from mrnn_np.storage import atomic_write
 
+    each = {name: values.tolist() for name, values in rating.each.items()}
     summary = {
         "dataset": args.dataset,
         "split": args.split,
-        "checkpoint": together(args.checkpoint),
+        "checkpoint": together(args.checkpoint or []),
+        "captions": str(args.captions or ""),
         "beam": args.beam,
-        "scores": scores,
+        "scores": rating.corpus,
+        "intervals": intervals,
+        "images": [
+            {"image_id": image, **{name: values[i] for name, values in each.items()}}
+            for i, image in enumerate(captions)
+        ],
     }
-    results = [
-        {"image_id": name, "caption": caption.text}
-        for name, caption in zip(names, captions, strict=True)
-    ]
-    for path, content in (
-        (out, summary),
-        (out.with_name(f"{out.stem}.captions.json"), results),
-    ):
-        with atomic_write(path) as temporary:
-            text = json.dumps(content, indent=1, ensure_ascii=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+    with atomic_write(args.json) as temporary:
+        text = json.dumps(summary, indent=1, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+    write_captions(args.json.with_name(f"{args.json.stem}.captions.json"), captions)

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def add_features(parser: argparse.ArgumentParser) -> None:
-    """Add --features F, at least once."""
+def add_features(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Add --features F, at least once where required."""
     parser.add_argument(
         "--features",
-        required=True,
+        required=required,
         type=Path,
         action="append",
         metavar="F",
@@ -23,8 +23,10 @@ def add_features(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_checkpoint(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Add --checkpoint M; without a default at least one is required.
+def add_checkpoint(
+    parser: argparse.ArgumentParser, default: str | None = None, required: bool = True
+) -> None:
+    """Add --checkpoint M; at least one where required, and without a default.
 
     Argparse would append to a list that is a default, so the command fills it in:
     ``args.checkpoint or [default]``.
@@ -32,7 +34,7 @@ def add_checkpoint(parser: argparse.ArgumentParser, default: str | None = None) 
     shown = f" (default {default})" if default else ""
     parser.add_argument(
         "--checkpoint",
-        required=default is None,
+        required=required and default is None,
         action="append",
         metavar="M",
         help=f"a file or a shipped model; several are an ensemble{shown}",

@@ -4,9 +4,9 @@
 
     compute_score(references, hypotheses) -> (corpus scores, scores of each image)
 
-Knows: lists of words. Does not know: models, data sets, or how text is tokenised.
+Knows: lists of words. Does not know: models or data sets.
 """
 
-from mrnn_np.metrics.score import perplexity, score
+from mrnn_np.metrics.score import perplexity, rate, score
 
-__all__ = ["perplexity", "score"]
+__all__ = ["perplexity", "rate", "score"]
