@@ -46,7 +46,9 @@ class Collector:
         InputError : a name that leads out of the folder, an empty caption, or a
             second caption for the same key.
         """
-        image, caption = safe_name(image, where), clean_caption(caption)
+        if image not in self.captions:
+            safe_name(image, where)
+        caption = clean_caption(caption)
         if not caption:
             raise InputError(f"{where}: empty caption of {key[:60]}")
         if number and (image, number) in self._seen:

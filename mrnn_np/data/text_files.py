@@ -11,6 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from mrnn_np.errors import InputError
 
+NOT_IN_NAMES = re.compile(
+    r"[\x00-\x1f\\\ud800-\udfff]"
+)  # control characters, backslash, half characters
 LINE_END = re.compile(r"\r\n|\n|\r")
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LARGEST_MEMBER = 1 << 30  # bytes; COCO's largest caption file has 92 MB
@@ -123,11 +126,9 @@ def safe_name(name: str, where: str) -> str:
     ------
     InputError : the name is empty, too long, leads out, or holds control characters.
     """
-    odd = any(ord(sign) < 32 or 0xD800 <= ord(sign) < 0xE000 for sign in name)
     parts = name.split("/")
     if (
-        odd
-        or "\\" in name
+        NOT_IN_NAMES.search(name)
         or name[1:2] == ":"
         or any(part.strip() in ("", ".", "..") for part in parts)
         or any(len(part.encode()) > LONGEST_PART for part in parts)
