@@ -11,9 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from mrnn_np.errors import InputError
 
-NOT_IN_NAMES = re.compile(
-    r"[\x00-\x1f\\\ud800-\udfff]"
-)  # control characters, backslash, half characters
+# Control characters, the backslash, and halves of characters.
+NOT_IN_NAMES = re.compile(r"[\x00-\x1f\\\ud800-\udfff]")
 LINE_END = re.compile(r"\r\n|\n|\r")
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LARGEST_MEMBER = 1 << 30  # bytes; COCO's largest caption file has 92 MB
