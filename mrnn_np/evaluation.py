@@ -11,6 +11,9 @@ import numpy as np
 from mrnn_np import metrics
 from mrnn_np.data import CaptionDataset, get_tokenizer
 from mrnn_np.decoding import Caption
+from mrnn_np.decoding.consensus import Consensus
+from mrnn_np.decoding.similarity import SIMILARITIES
+from mrnn_np.features import Features
 from mrnn_np.metrics.score import Part, Rating, perplexity_part
 from mrnn_np.models.next_word import NextWordModel
 
@@ -40,6 +43,56 @@ def evaluate(
     texts = {name: caption.text for name, caption in zip(names, captions, strict=True)}
     rating = rate_captions(dataset, texts, with_meteor)
     return Rating(rating.images, (part, *rating.parts)), captions
+
+
+def evaluate_reranked(
+    model: NextWordModel,
+    dataset: CaptionDataset,
+    names: Sequence[str],
+    features: Features,
+    similarity: str = "cider",
+    beam_size: int = 10,
+    with_meteor: bool = False,
+) -> tuple[Rating, list[Caption], dict[str, Rating]]:
+    """Do what `evaluate` does, with the beam's sentences sorted by consensus.
+
+    The votes are those of the data set's training images; an image's own sentences
+    never count, whatever split it is in. See `mrnn_np.decoding.consensus`.
+
+    Parameters
+    ----------
+    names : the images; features : of these and of the training images.
+    similarity : "cider" or "bleu".
+    The others as in `evaluate`.
+
+    Returns
+    -------
+    Scores and captions as `evaluate` returns them, and for comparison the scores of
+    the "beam" as it is and of the two oracles, which sort it by the image's own
+    sentences and so bound what reranking can do.
+    """
+    matrix = features.rows(names)
+    part = rate_sentences(model, dataset, names, matrix)
+    consensus = Consensus.of_training_split(model, dataset, features)
+    beams = model.caption(
+        matrix, beam_size=beam_size, n_best=beam_size, label="captions"
+    )
+    tokenize = get_tokenizer(model.tokenizer).tokenize
+    references = [list(map(tokenize, dataset.captions[name])) for name in names]
+    orders = {"beam": beams}
+    for name in SIMILARITIES:
+        orders[f"{name} oracle"] = consensus.oracle(beams, references, name)
+    vectors = model.refined_features(matrix)
+    reranked = consensus.rerank(beams, vectors, names, similarity)
+
+    def rate(order: list[list[Caption]], with_meteor: bool = False) -> Rating:
+        texts = {name: own[0].text for name, own in zip(names, order, strict=True)}
+        return rate_captions(dataset, texts, with_meteor)
+
+    others = {name: rate(order) for name, order in orders.items()}
+    rating = rate(reranked, with_meteor)
+    rating = Rating(rating.images, (part, *rating.parts))
+    return rating, [own[0] for own in reranked], others
 
 
 def rate_sentences(

@@ -5,10 +5,14 @@ Knows: how captions are asked for and shown. Does not know: how they are found.
 
 import argparse
 import json
+from pathlib import Path
 
 from mrnn_np.cli.inputs import (
+    add_beam,
     add_checkpoint,
+    beam_width,
     load_extractor_of,
+    load_features,
     load_models,
     together,
 )
@@ -20,7 +24,7 @@ EXAMPLE = "mrnn-np caption photo.jpg holiday/*.jpg --nbest 3"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
     add_checkpoint(parser, DEFAULT_MODEL)
-    parser.add_argument("--beam", type=int, default=5, metavar="K", help="default 5")
+    add_beam(parser)
     parser.add_argument(
         "--nbest", type=int, default=1, metavar="N", help="sentences an image, up to K"
     )
@@ -35,6 +39,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of --sample: below 1 is safer, above 1 is wilder (default 1)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of --sample (default 0)")
+    parser.add_argument(
+        "--rerank",
+        metavar="DATASET",
+        help="sort the sentences by what people said about similar images: the "
+        "training images of this data set",
+    )
+    parser.add_argument(
+        "--rerank-features",
+        type=Path,
+        action="append",
+        metavar="F",
+        help="file made by `mrnn-np features DATASET`; once for each CNN of the model",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -44,9 +61,15 @@ def run(args: argparse.Namespace) -> int:
     from mrnn_np.images import load_image
     from mrnn_np.progress import say
 
+    wrong = wrong_use(args)
+    if wrong:
+        say(f"mrnn-np caption: error: {wrong}")
+        return 2
+    args.beam = beam_width(args)
     names = args.checkpoint or [DEFAULT_MODEL]
     model = load_models(names)
     extractor = load_extractor_of(model, together(names))
+    consensus = load_consensus(args, model) if args.rerank else None
     failed, results = 0, []
     for number, path in enumerate(args.images):
         try:
@@ -55,7 +78,10 @@ def run(args: argparse.Namespace) -> int:
             say(f"mrnn-np: error: {error}")
             failed += 1
             continue
-        captions = describe(model, features, args, number)
+        if consensus is None:
+            captions = describe(model, features, args, number)
+        else:
+            captions = describe_by_consensus(model, consensus, features, args, path)
         results.append(
             {
                 "image": path,
@@ -70,6 +96,41 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(results, indent=2, ensure_ascii=False))
     return 1 if failed else 0
+
+
+def wrong_use(args: argparse.Namespace) -> str | None:
+    """Return what is wrong with the choice of options, or None."""
+    if bool(args.rerank) != bool(args.rerank_features):
+        return "--rerank DATASET and --rerank-features F go together: give both"
+    if args.rerank and args.sample:
+        return (
+            "--rerank sorts what the search finds, --sample does not search: give one"
+        )
+    return None
+
+
+def load_consensus(args: argparse.Namespace, model):
+    """Return the training images of --rerank, as the model sees them."""
+    from mrnn_np.data import load_dataset
+    from mrnn_np.decoding.consensus import Consensus
+    from mrnn_np.extractors import check_same_extractor
+
+    dataset = load_dataset(args.rerank)
+    features = load_features(args.rerank_features)
+    check_same_extractor(features.extractor, model.extractor, features.source)
+    return Consensus.of_training_split(model, dataset, features)
+
+
+def describe_by_consensus(model, consensus, features, args, path: str) -> list:
+    """Return the captions of one image, those first that resemble people's.
+
+    A training image is known by the name of its file: its own captions do not count.
+    """
+    # The search refuses more sentences than the beam is wide.
+    n_best = max(args.beam, args.nbest)
+    found = model.caption(features, beam_size=args.beam, n_best=n_best)
+    vectors = model.refined_features(features)
+    return consensus.rerank(found, vectors, [Path(path).name])[0][: args.nbest]
 
 
 def describe(model, features, args: argparse.Namespace, number: int) -> list:

@@ -9,7 +9,14 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mrnn_np.cli.inputs import add_checkpoint, add_features, load_scoring, together
+from mrnn_np.cli.inputs import (
+    add_beam,
+    add_checkpoint,
+    add_features,
+    beam_width,
+    load_scoring,
+    together,
+)
 
 EXAMPLE = (
     "mrnn-np evaluate flickr8k:DIR --split dev --features flickr8k.npz "
@@ -23,7 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="dev", help="which list (default dev)")
     add_features(parser, required=False)
     add_checkpoint(parser, required=False)
-    parser.add_argument("--beam", type=int, default=5, metavar="K", help="default 5")
+    add_beam(parser)
+    parser.add_argument(
+        "--rerank",
+        nargs="?",
+        const="cider",
+        choices=["cider", "bleu"],
+        help="sort the beam's sentences by how much they resemble, by CIDEr (default) "
+        "or by BLEU, the captions of similar training images of DATASET",
+    )
     parser.add_argument(
         "--captions",
         type=Path,
@@ -47,12 +62,19 @@ def run(args: argparse.Namespace) -> int:
     if wrong:
         say(f"mrnn-np evaluate: error: {wrong}")
         return 2
-    rating, captions, dataset = from_file(args) if args.captions else from_model(args)
+    args.beam = beam_width(args)
+    if args.captions:
+        rating, captions, dataset = from_file(args)
+        others = {}
+    else:
+        rating, captions, dataset, others = from_model(args)
     import numpy as np
 
     scores = rating.corpus
     intervals = rating.intervals(np.random.default_rng(SEED))
     source = args.captions or f"{together(args.checkpoint)}, beam {args.beam}"
+    if args.rerank:
+        source += f", reranked by {args.rerank}"
     print(f"{dataset.name} {args.split}: {len(captions)} images, {source}")
     print("              score    95 % interval over images")
     for name, value in scores.items():
@@ -60,8 +82,11 @@ def run(args: argparse.Namespace) -> int:
         digits = 2 if name == "perplexity" else 3
         ends = f"{low:8.{digits}f} to{high:8.{digits}f}"
         print(f"  {name:<12}{value:8.{digits}f}{ends}")
+    if others:
+        show_comparison(args.rerank, rating, others)
     if args.json:
-        write_results(args, rating, intervals, numbered(dataset, captions))
+        scores = {name: other.corpus for name, other in others.items()}
+        write_results(args, rating, intervals, numbered(dataset, captions), scores)
     return 0
 
 
@@ -69,23 +94,44 @@ def wrong_use(args: argparse.Namespace) -> str | None:
     """Return what is wrong with the choice of options, or None."""
     if args.captions and (args.features or args.checkpoint):
         return "--captions scores captions that exist: leave out the model's options"
+    if args.captions and args.rerank:
+        return "--rerank needs a model's beam, --captions has one caption an image"
     if not args.captions and not (args.features and args.checkpoint):
         return "give --features and --checkpoint, or --captions RESULTS"
     return None
 
 
 def from_model(args: argparse.Namespace) -> tuple:
-    """Return the rating of a model, image name -> its caption, and the data set."""
-    from mrnn_np.evaluation import evaluate
+    """Return the rating of a model, image name -> its caption, and the data set.
+
+    With --rerank there are other ratings to compare with; otherwise none.
+    """
+    from mrnn_np.evaluation import evaluate, evaluate_reranked
 
     model, dataset, features = load_scoring(args)
     names = images_of(dataset, args.split)
     names = [name for name in names if name not in features.failed]
-    rating, captions = evaluate(
-        model, dataset, names, features.rows(names), args.beam, with_meteor=True
-    )
+    others = {}
+    if args.rerank:
+        rating, captions, others = evaluate_reranked(
+            model, dataset, names, features, args.rerank, args.beam, with_meteor=True
+        )
+    else:
+        rating, captions = evaluate(
+            model, dataset, names, features.rows(names), args.beam, with_meteor=True
+        )
     texts = {name: caption.text for name, caption in zip(names, captions, strict=True)}
-    return rating, texts, dataset
+    return rating, texts, dataset, others
+
+
+def show_comparison(similarity: str, rating, others: Mapping) -> None:
+    """Print a row a rating: before reranking, after it, and what it could reach."""
+    rows = {"beam": others["beam"], f"reranked by {similarity}": rating} | others
+    scores = [row.corpus for row in rows.values()]
+    columns = [name for name in scores[0] if all(name in row for row in scores)]
+    print(f"\n{'':<20}" + "".join(f"{name:>9}" for name in columns))
+    for name, row in zip(rows, scores, strict=True):
+        print(f"  {name:<18}" + "".join(f"{row[column]:9.3f}" for column in columns))
 
 
 def from_file(args: argparse.Namespace) -> tuple:
@@ -134,6 +180,7 @@ def write_results(
     rating,
     intervals: Mapping[str, Sequence[float]],
     captions: Mapping[int | str, str],
+    others: Mapping[str, Mapping[str, float]],
 ) -> None:
     """Write scores and captions, each to a file that appears whole or not at all."""
     from mrnn_np.metrics.results import write_results as write_captions
@@ -146,7 +193,9 @@ def write_results(
         "checkpoint": together(args.checkpoint or []),
         "captions": str(args.captions or ""),
         "beam": args.beam,
+        "rerank": args.rerank or "",
         "scores": rating.corpus,
+        "other_scores": others,
         "intervals": intervals,
         "images": [
             {"image_id": image, **{name: values[i] for name, values in each.items()}}

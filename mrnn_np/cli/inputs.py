@@ -41,6 +41,23 @@ def add_checkpoint(
     )
 
 
+def add_beam(parser: argparse.ArgumentParser) -> None:
+    """Add --beam K; what it is when it is not given, `beam_width` knows."""
+    parser.add_argument(
+        "--beam",
+        type=int,
+        metavar="K",
+        help="width of the search (default 5, with --rerank 10)",
+    )
+
+
+def beam_width(args: argparse.Namespace) -> int:
+    """Return --beam, or the paper's choice: wider when the sentences are reranked."""
+    if args.beam is not None:
+        return args.beam
+    return 10 if args.rerank else 5
+
+
 def load_features(paths: Sequence[Path]):
     """Return the `Features` of one file, or of several joined.
 

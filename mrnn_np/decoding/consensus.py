@@ -67,7 +67,17 @@ class Consensus:
         ----------
         model : gives `refined_features` and the tokenizer.
         dataset : a `CaptionDataset`; features : the `Features` of its images.
+
+        Raises
+        ------
+        InputError : captions in another language than the model's.
         """
+        if dataset.tokenizer != model.tokenizer:
+            raise InputError(
+                f"the captions of {dataset.name} are cut by the tokenizer "
+                f"{dataset.tokenizer!r}, those of the model by {model.tokenizer!r}: "
+                "rerank with a data set in the model's language"
+            )
         tokenize = get_tokenizer(model.tokenizer).tokenize
         names = [
             name
