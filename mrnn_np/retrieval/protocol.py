@@ -22,7 +22,7 @@ import numpy as np
 
 from mrnn_np.data import CaptionDataset, get_tokenizer
 from mrnn_np.errors import InputError
-from mrnn_np.retrieval.likelihood import Work, log_likelihoods
+from mrnn_np.retrieval.likelihood import Work, log_likelihoods, members
 from mrnn_np.retrieval.ranking import (
     Recall,
     first_ranks,
@@ -96,7 +96,7 @@ def retrieve(
             owner.append(image)
     owner, n = np.array(owner), len(names)
     # Columns: the images, the sampled training images, the mean training image.
-    everything = np.vstack([matrix, training, training.mean(axis=0)])
+    everything = np.vstack([matrix, training, members(model)[0].feature_mean])
     relevant = relevance(owner, n)
     if shortlist is None:
         scores, work = log_likelihoods(model, everything, words, jobs, memory, path)
