@@ -19,6 +19,7 @@ _HOME = {
     "MRNN": "mrnn_np.models",
     "MRNNConfig": "mrnn_np.models",
     "Caption": "mrnn_np.decoding",
+    "Consensus": "mrnn_np.decoding.consensus",
     "Trainer": "mrnn_np.training",
     "MRNNCaptioner": "mrnn_np.estimator",
     "InputError": "mrnn_np.errors",
