@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -262,6 +263,16 @@ def test_grid_search_finds_the_model_that_learns():
     np.testing.assert_allclose(search.score(X, y), search.best_estimator_.score(X, y))
 
 
+def bleu_1(captioner, X, y) -> float:
+    """Rate the captions themselves."""
+    texts = {i: [text] for i, text in enumerate(captioner.predict(X))}
+    references = {
+        i: [" ".join(mr.tokenize(text)) for text in sentences]
+        for i, sentences in enumerate(y)
+    }
+    return mr.metrics.score(references, texts)["BLEU-1"]
+
+
 def test_cross_validation_in_other_processes():
     X, y = animals(30)
     here = cross_val_score(MRNNCaptioner(**TINY), X, y, cv=2)
@@ -269,6 +280,15 @@ def test_cross_validation_in_other_processes():
     assert np.array_equal(here, there) and here.shape == (2,) and (here < 0).all()
     captions = cross_val_predict(MRNNCaptioner(**TINY), X, y, cv=2)
     assert captions.shape == (30,) and captions.dtype == object
+
+
+def test_how_captions_are_searched_for_is_chosen_by_their_quality():
+    X, y = animals()
+    grid = {"max_length": [1, 20]}  # "a", which is too short, or all of "a horse"
+    search = GridSearchCV(learner(), grid, scoring=bleu_1, cv=2).fit(X, y)
+    assert search.best_params_ == {"max_length": 20} and search.best_score_ > 0.8
+    likelihood = GridSearchCV(learner(), grid, cv=2).fit(X, y).cv_results_
+    assert len(set(likelihood["mean_test_score"])) == 1
 
 
 def test_pipeline():
@@ -351,8 +371,11 @@ def test_wrong_arguments():
             method(X, y[:-1])
         with pytest.raises(InputError, match=r"image 0 .* has no word: ''"):
             method(X, ["", *y[1:]])
-    with pytest.raises(InputError, match="beam size"):
-        captioner.set_params(beam_size=0).predict(X)
+    for name in ("beam_size", "max_length"):
+        for value in (0, 2.5, "x", None):
+            captioner.set_params(beam_size=2, max_length=9).set_params(**{name: value})
+            with pytest.raises(InputError, match=f"{name} must be a positive"):
+                captioner.predict(X)
 
 
 def test_a_training_that_failed_leaves_what_was_learned_before():
@@ -382,6 +405,18 @@ def test_the_example_in_the_documentation():
     tests = doctest.DocTestFinder(recurse=False).find(MRNNCaptioner, "example")
     assert [len(test.examples) for test in tests] == [9]
     assert doctest.DocTestRunner().run(tests[0]).failed == 0
+
+
+@pytest.mark.slow
+def test_the_grid_search_of_the_readme(capsys):
+    readme = Path(__file__).parents[1] / "README.md"
+    parts = readme.read_text(encoding="utf-8").split("```python\n")[1:]
+    blocks = [part.split("```")[0] for part in parts]
+    [code] = [block for block in blocks if "MRNNCaptioner" in block]
+    X, y = animals(30)
+    names = {"features": X, "captions": y, "new_features": X, "new_captions": y}
+    exec(code, {"mr": mr, **names})
+    assert capsys.readouterr().out.startswith("{'dropout': 0.")
 
 
 def test_importing_the_package_stays_light():
