@@ -14,6 +14,7 @@ from mrnn_np.decoding import Caption
 from mrnn_np.decoding.consensus import Consensus
 from mrnn_np.decoding.similarity import SIMILARITIES
 from mrnn_np.features import Features
+from mrnn_np.metrics import ptb
 from mrnn_np.metrics.score import Part, Rating, perplexity_part
 from mrnn_np.models.next_word import NextWordModel
 
@@ -118,13 +119,15 @@ def rate_captions(
 ) -> Rating:
     """Rate one caption an image, wherever it comes from, against people's sentences.
 
-    All text is cut by the same tokenizer.
+    All text is cut by the same tokenizer: for English the one that published scores
+    are made with (metrics/ptb.py), for others that of the data set.
 
     Parameters
     ----------
     captions : image name -> caption, as a person would read it.
     """
-    tokenize = get_tokenizer(dataset.tokenizer).tokenize
+    english = dataset.language == "en"
+    tokenize = ptb.tokenize if english else get_tokenizer(dataset.tokenizer).tokenize
     references = {
         name: [" ".join(tokenize(text)) for text in dataset.captions[name]]
         for name in captions

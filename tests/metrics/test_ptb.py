@@ -1,0 +1,86 @@
+"""The tokenizer against the Java program's own output."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mrnn_np.metrics import ptb
+
+REPOSITORY = Path(__file__).parents[2]
+GOLDEN = json.loads(
+    (REPOSITORY / "tests" / "golden" / "ptb.json").read_text(encoding="utf-8")
+)
+CHUNK = 100
+
+
+def test_every_case():
+    assert len(GOLDEN["cases"]) > 600
+    different = {
+        text: (got, expected)
+        for text, expected in GOLDEN["cases"].items()
+        if (got := " ".join(ptb.tokenize(text))) != expected
+    }
+    assert different == {}
+
+
+def test_every_training_caption_of_flickr8k():
+    """Hashes only: the captions are not ours to distribute."""
+    from mrnn_np.data import load_dataset
+
+    data = os.environ.get("MRNN_NP_DATA", REPOSITORY.parent / "shared" / "data")
+    folder = Path(data) / "flickr8k"
+    if not folder.is_dir():
+        pytest.skip("Flickr8k is not here (set MRNN_NP_DATA to the folder above it)")
+    frozen = GOLDEN["flickr8k train"]
+    pairs = load_dataset(f"flickr8k:{folder}").sentences("train")
+    captions = [caption for _, caption in pairs]
+    assert len(captions) == frozen["captions"] == 30_000
+    lines = [" ".join(ptb.tokenize(caption)) for caption in captions]
+    for i, expected in enumerate(frozen["chunks"]):
+        chunk = "\n".join(lines[i * CHUNK : (i + 1) * CHUNK])
+        digest = hashlib.sha256(chunk.encode()).hexdigest()
+        assert digest.startswith(expected), f"captions {i * CHUNK} to {(i + 1) * CHUNK}"
+    assert hashlib.sha256("\n".join(lines).encode()).hexdigest() == frozen["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("A man's T-shirt (red).", "a man 's t-shirt -lrb- red -rrb-"),
+        ("They don't, can't, cannot", "they do n't ca n't can not"),
+        ('He says "hi" -- twice ...', "he says hi twice"),
+        ("Really?? Yes!", "really ?? yes"),
+        ("", ""),
+        (" \n ", ""),
+        (". , ! ' \"", ""),
+    ],
+)
+def test_by_hand(text, tokens):
+    assert ptb.tokenize(text) == tokens.split()
+
+
+@settings(deadline=None)
+@given(st.text(max_size=30) | st.text("aAn1.,'-& ()<\"", max_size=30))
+def test_any_text_gives_tokens(text):
+    tokens = ptb.tokenize(text)
+    for token in tokens:
+        assert token == token.lower() and token not in ptb.PUNCTUATION
+        assert token and not set(token) & set(" \t\n\r")
+
+
+@settings(deadline=None)
+@given(st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), max_size=8))
+def test_words_go_through_unchanged_and_alone(words):
+    words = [word for word in words if word not in ptb.SPLIT]
+    assert ptb.tokenize(" ".join(words)) == words
+
+
+@pytest.mark.parametrize("piece", ["a", "a.", "-", "1:", "'", "<a ", "1 ", "a@", "&"])
+def test_long_nonsense_ends(piece):
+    """No pattern may take exponential time; these take at most 0.1 s."""
+    ptb.tokenize(piece * 1000)
