@@ -10,6 +10,15 @@ first. The defaults of mrnn_np/decoding/consensus.py are read off these tables.
 
 Above the tables: the beam as it is, and two oracles, which sort by the image's own
 references and say how much there is to gain. About a minute after the search.
+
+On Flickr8k dev, with the shipped model, the beam's .192/.467 becomes .217/.562 by CIDEr
+and .221/.558 by BLEU with k = 30, m = 125. Tried as well, and left out:
+
+- the sentence's log-probability added to the votes: BLEU-4 +.003, CIDEr -.004;
+- votes weighted by how near the image is, or neighbours by both features side by side:
+  no difference above .005, in either direction;
+- a wider beam, which is `--beam`: .221/.567 by CIDEr with 20, .219/.573 with 40, for
+  two and five times the search.
 """
 
 import argparse
