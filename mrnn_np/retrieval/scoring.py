@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mrnn_np.kernels.activations import AMPLITUDE
-from mrnn_np.kernels.log_softmax import LN2, chosen_log_probs, log_sums
+from mrnn_np.kernels.log_softmax import chosen_log_probs, chosen_logits, log_sums
 from mrnn_np.models.ensemble import Ensemble, log_mean_exp
 from mrnn_np.retrieval.trie import PrefixTrie
 
@@ -111,14 +111,11 @@ class MultimodalScorer:
         trie, B = self.trie, len(features)
         out = np.empty((len(trie.words), B), np.float32)
         columns = np.ascontiguousarray(self.Wo.T)  # (V, M)
-        for first, last, m in self.blocks_of_m(features, self.words, 8 * ROWS):
+        for first, last, m in self.blocks_of_m(features, self.words, ROWS):
             offsets = trie.offsets[first : last + 1]
             edges = slice(offsets[0], offsets[-1])
-            of_edge = np.repeat(np.arange(last - first), np.diff(offsets))
-            words = trie.words[edges]
-            m = m.reshape(last - first, B, -1)[of_edge]  # (edges, B, M)
-            z = np.matmul(m, columns[words][:, :, None])[..., 0] + self.bo[words, None]
-            out[edges] = z * LN2
+            words, offsets = trie.words[edges], offsets - offsets[0]
+            chosen_logits(m, columns, self.bo, offsets, words, B, out[edges])
         return out
 
     def blocks_of_m(

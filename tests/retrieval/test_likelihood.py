@@ -60,6 +60,22 @@ def test_kernel_equals_its_plain_twin(spread):
     )
 
 
+def test_chosen_logits_are_those_of_the_whole_product():
+    rng = np.random.default_rng(0)
+    m, Wo = rng.standard_normal((6, 9)), rng.standard_normal((9, 40))
+    bias = rng.standard_normal(40)
+    offsets, words = np.array([0, 2, 2, 5]), np.array([3, 39, 0, 7, 7])
+    found = np.empty((5, 2), np.float32)
+    chosen_logits(
+        *(x.astype(np.float32) for x in (m, Wo.T, bias)), offsets, words, 2, found
+    )
+    z = ((m @ Wo + bias) * np.log(2)).reshape(3, 2, 40)
+    expected = [
+        z[node, :, word] for node, word in zip([0, 0, 2, 2, 2], words, strict=True)
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_kernel_lets_nan_through():
     logits = np.full((1, 20), np.nan, np.float32)
     out = np.zeros((1, 1), np.float32)
