@@ -137,13 +137,13 @@ class Trainer:
         for rows in todo:
             done = (self.epoch + self.step / len(batches)) / c.epochs
             self.rate = c.learning_rate * learning_rate_factor(c.schedule, done)
-            self._train_step(train.batch(rows))
+            self.train_step(train.batch(rows))
             if interrupt.asked:
                 break
         self.seconds += time.perf_counter() - start
         return interrupt.asked
 
-    def _train_step(self, batch) -> None:
+    def train_step(self, batch) -> None:
         """Make one update, unless it would do harm."""
         c = self.config
         # +1: NumPy pads seeds with zeros, so [seed, epoch, 0] is [seed, epoch].
