@@ -2,8 +2,8 @@
 
 Twice the same: `edge_scores_plain` feeds the words through `model.start` and
 `model.step`, which every captioner has; `MultimodalScorer` is for models whose image
-joins only at the multimodal layer. There the language side is computed once for all images, and what
-is left for an image is
+joins only at the multimodal layer. There the language side is computed once for all
+images, and what is left for an image is
 
     m = g(words + image)          (nodes, M)       tanh
     z = m Wo + bo                 (nodes, V)       nearly all of the time

@@ -8,6 +8,7 @@ from mrnn_np import InputError
 from mrnn_np.kernels.log_softmax import (
     chosen_log_probs,
     chosen_log_probs_plain,
+    chosen_logits,
     log_sums,
 )
 from mrnn_np.models import Ensemble
