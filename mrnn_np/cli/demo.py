@@ -1,8 +1,9 @@
 """`mrnn-np demo`: the whole story in three minutes.
 
 1. The shipped model describes two real photographs, and any that are given.
-2. A small m-RNN learns to describe drawn scenes, from random weights.
-3. A page to look at shows both.
+2. A small m-RNN learns to describe drawn scenes, from random weights. It is scored on
+   three tasks: captions, images for a sentence, sentences for an image.
+3. A page to look at shows it all.
 
 Knows: the order of the story. Does not know: how any of it is done.
 """
@@ -106,13 +107,15 @@ def describe_photographs(paths: list[str], page) -> bool:
 
 
 def train_on_scenes(epochs: int, page) -> None:
-    """Train a small m-RNN on drawn scenes, score it, and show what it says."""
+    """Train a small m-RNN on drawn scenes, score it, show what it says and finds."""
+    import numpy as np
+
     from mrnn_np.data import load_dataset
     from mrnn_np.evaluation import evaluate
     from mrnn_np.extractors import identity, load_extractor
     from mrnn_np.features import Features
     from mrnn_np.models import MRNNConfig
-    from mrnn_np.report import caption_wall, line_chart, table
+    from mrnn_np.report import add_retrieval, caption_wall, line_chart, table
     from mrnn_np.training import Trainer, TrainingConfig, prepare
 
     dataset = load_dataset("scenes")
@@ -135,8 +138,9 @@ def train_on_scenes(epochs: int, page) -> None:
 
     print(
         f"\n   perplexity on {len(names)} new scenes: {perplexity(before):.1f} before, "
-        f"{scores['perplexity']:.2f} after; BLEU-4 {scores['BLEU-4']:.3f}\n"
+        f"{scores['perplexity']:.2f} after; BLEU-4 {scores['BLEU-4']:.3f}"
     )
+    result = find_scenes(model, dataset, features)
     shown = list(zip(names, captions, strict=True))[:SHOWN]
     for name, caption in shown[:5]:
         print(f"   {name}: {caption.text}")
@@ -170,3 +174,25 @@ def train_on_scenes(epochs: int, page) -> None:
             [(name, f"{value:.3f}") for name, value in scores.items()],
         ),
     )
+    add_retrieval(page, result, dataset.images, np.random.default_rng(0))
+
+
+def find_scenes(model, dataset, features):
+    """Score both retrieval tasks on the dev scenes; print and return the result."""
+    import numpy as np
+
+    from mrnn_np.retrieval.protocol import SAMPLES, retrieve
+
+    names, training = dataset.split("dev"), dataset.split("train")[:SAMPLES]
+    result = retrieve(
+        model, dataset, names, features.rows(names), features.rows(training),
+        np.random.default_rng(0),
+    )  # fmt: skip
+    for task, row in (
+        ("sentence to image", "sentence to image"),
+        ("image to sentence", "image to sentence, marginal"),
+    ):
+        first, chance = result.rows[row].at[1], result.rows[f"{task}, by chance"].at[1]
+        print(f"   {task}: right first for {first:.1f} % (by chance {chance:.1f} %)")
+    print()
+    return result

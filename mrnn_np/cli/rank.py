@@ -55,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", type=Path, metavar="OUT", help="write the table to OUT"
     )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="PAGE.html",
+        help="write a page with the table and, for queries drawn at random, what was "
+        "found",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
     names = [n for n in dataset.split(args.split) if n not in features.failed]
     if not names:
         raise InputError(f"{args.dataset}: the split {args.split!r} has no image")
+    if args.report:
+        dataset.images.open(names[0])  # better told now than after the work
     rng = np.random.default_rng(0)
     sampled = sample_training(dataset, features, args.samples, rng)
     jobs = args.jobs or cpu_count()
@@ -101,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"  {name:<32}{recalls}{row.median:9.1f}{row.mean:8.1f}")
     if args.json:
         write_table(args, result)
+    if args.report:
+        write_page(args, result, dataset)
     return 0
 
 
@@ -141,6 +152,21 @@ def effort(result, seconds: float, limit: float) -> list[str]:
         f"{2 * speed / 1e9:.0f} GFLOP/s, {100 * speed / limit:.0f} % of this machine's "
         f"matrix product ({2 * limit / 1e9:.0f}, measured before and after)",
     ]
+
+
+def write_page(args: argparse.Namespace, result, dataset) -> None:
+    """Write the table and the retrieval wall."""
+    import numpy as np
+
+    from mrnn_np.report import Page, add_retrieval
+
+    page = Page(
+        f"Retrieval on {dataset.name} {args.split}",
+        f"{len(result.names)} images, {len(result.sentences)} sentences, model "
+        f"{together(args.checkpoint)}",
+    )
+    add_retrieval(page, result, dataset.images, np.random.default_rng(0))
+    page.save(args.report)
 
 
 def write_table(args: argparse.Namespace, result) -> None:

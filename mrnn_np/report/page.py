@@ -29,6 +29,18 @@ figure { margin: 0; background: var(--card); border: 1px solid var(--line);
   aspect-ratio: 4 / 3; object-fit: contain; background: var(--line); }
 figcaption { padding: .6rem .75rem .75rem; } figcaption b { display: block; }
 figcaption .soft { font-size: .85rem; display: block; margin-top: .35rem; }
+.query { margin: 1.25rem 0; } h3 { font-size: 1rem; margin: 0 0 .4rem; }
+h3 .soft { font-weight: normal; margin-left: .5rem; }
+.strip { display: grid; gap: .6rem; grid-template-columns: repeat(6, 1fr); }
+.strip figcaption { padding: .2rem .5rem; font-size: .85rem; }
+.beside { display: grid; gap: 1rem; grid-template-columns: 11rem 1fr;
+  align-items: start; }
+.found { margin: 0; padding: 0; } .found li { list-style: none; padding: .15rem .6rem;
+  border-left: 4px solid transparent; } figure.right { border-color: var(--second);
+  outline: 3px solid var(--second); } .found li.right { font-weight: bold;
+  border-color: var(--second); }
+@media (max-width: 45rem) { .strip { grid-template-columns: repeat(3, 1fr); }
+  .beside { grid-template-columns: 1fr; } }
 svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 """
 

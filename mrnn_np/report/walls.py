@@ -36,15 +36,17 @@ def caption_wall(
     return f'<div class="wall">{"".join(figures)}</div>'
 
 
-def data_url(image) -> str:
+def data_url(image, side: int = LONGEST_SIDE) -> str:
     """Return a picture as the text that an <img> can hold, shrunk when it is large.
 
     Small drawings are kept exactly, as PNG; photographs become JPEG.
+
+    side : longest side of what is shown, in pixels.
     """
     small = max(image.size) <= LONGEST_SIDE // 2
     kind, options = ("png", {}) if small else ("jpeg", {"quality": 82})
     copy = image.copy()
-    copy.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    copy.thumbnail((side, side))
     stream = io.BytesIO()
     copy.save(stream, kind, **options)
     text = base64.b64encode(stream.getvalue()).decode("ascii")

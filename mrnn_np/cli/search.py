@@ -1,0 +1,229 @@
+"""`mrnn-np search`: images for a sentence, or sentences for a photograph.
+
+Knows: what is asked for and how results are shown. Does not know: how they are found.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mrnn_np.cli.inputs import (
+    add_checkpoint,
+    add_features,
+    load_extractor_of,
+    load_scoring,
+    together,
+)
+
+EXAMPLE = (
+    'mrnn-np search --text "two dogs run on the grass" flickr8k:DIR '
+    "--features flickr8k.npz --checkpoint flickr8k --report dogs.html"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    query = parser.add_mutually_exclusive_group(required=True)
+    query.add_argument("--text", metavar="SENTENCE", help="find images for it")
+    query.add_argument("--image", metavar="FILE", help="find sentences for it")
+    parser.add_argument("dataset", metavar="DATASET", help="NAME:PATH, e.g. scenes")
+    parser.add_argument(
+        "--split",
+        default="dev",
+        help="whose images or sentences are searched (default dev)",
+    )
+    add_features(parser)
+    add_checkpoint(parser)
+    parser.add_argument(
+        "--top", type=int, default=5, metavar="K", help="results shown (default 5)"
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=200,
+        metavar="N",
+        help="of --image: training images that a sentence's likelihood is averaged "
+        "over (default 200)",
+    )
+    parser.add_argument(
+        "--shortlist",
+        type=int,
+        default=100,
+        metavar="N",
+        help="of --image: sentences that are averaged so, those that gain most over "
+        "the mean training image (default 100)",
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="PAGE.html", help="write a page with pictures"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    from mrnn_np.errors import InputError
+
+    for option in ("top", "samples", "shortlist"):
+        if getattr(args, option) < 1:
+            raise InputError(f"--{option} must be 1 or more, not {vars(args)[option]}")
+    find = find_images if args.text is not None else find_sentences
+    title, explained, results, show = find(args)
+    if args.json:
+        query = {"text": args.text} if args.text is not None else {"image": args.image}
+        summary = {
+            **query,
+            "dataset": args.dataset,
+            "split": args.split,
+            "checkpoint": together(args.checkpoint),
+            "results": results,
+        }
+        print(json.dumps(summary, indent=1, ensure_ascii=False))
+    else:
+        print(f"{title}\n{explained}")
+        for rank, result in enumerate(results, start=1):
+            print(f"{rank:4}  {line_of(result)}")
+    if args.report:
+        from mrnn_np.report import Page
+
+        page = Page("m-RNN search", f"{title}, model {together(args.checkpoint)}")
+        show(page)
+        page.save(args.report)
+    return 0
+
+
+def line_of(result: Mapping) -> str:
+    """Write one result as a line: the score, then what was found."""
+    if "sentence" not in result:
+        return f"{result['log_prob']:8.2f}  {result['image']}"
+    first, *others = result["images"]
+    more = f" and {len(others)} more" if others else ""
+    return f"{result['score']:8.2f}  {result['sentence']}  ({first}{more})"
+
+
+def split_of(dataset, args: argparse.Namespace) -> list[str]:
+    """Return the images of the split; refuse what would fail after the work."""
+    from mrnn_np.errors import InputError
+
+    names = dataset.split(args.split)
+    if not names:
+        raise InputError(f"{dataset.name}: the split {args.split!r} has no image")
+    if args.report:
+        dataset.images.open(names[0])  # says so when the pictures did not come along
+    return names
+
+
+def find_images(args: argparse.Namespace) -> tuple:
+    """Search by text.
+
+    Returns
+    -------
+    title, explained : what was searched, and what the score is.
+    results : one dict a result, as --json prints it.
+    show : adds the results to a page.
+    """
+    import numpy as np
+
+    from mrnn_np.data import get_tokenizer
+    from mrnn_np.progress import say
+    from mrnn_np.retrieval.search import images_for_sentence
+
+    model, dataset, features = load_scoring(args)
+    words = model.encode(args.text)
+    tokens = get_tokenizer(model.tokenizer).tokenize(args.text)
+    unknown = [token for token in tokens if token not in model.vocabulary]
+    if unknown:
+        say(f"words that the model does not know, <unk> to it: {', '.join(unknown)}")
+    names = [n for n in split_of(dataset, args) if n not in features.failed]
+    scores = images_for_sentence(model, words, features.rows(names))
+    best = np.argsort(-scores, kind="stable")[: args.top]
+    results = [
+        {"image": names[i], "log_prob": round(float(scores[i]), 4)} for i in best
+    ]
+    title = (
+        f"{dataset.name} {args.split}: best {len(best)} of {len(names)} images for "
+        f"{args.text!r}"
+    )
+    explained = "score: log P(sentence | image), nats"
+
+    def show(page) -> None:
+        page.section("Found", explained, picture_wall(dataset.images, results))
+
+    return title, explained, results, show
+
+
+def find_sentences(args: argparse.Namespace) -> tuple:
+    """Search by a photograph; returns what `find_images` returns."""
+    import numpy as np
+
+    from mrnn_np.cli.rank import sample_training
+    from mrnn_np.errors import InputError
+    from mrnn_np.images import load_image
+    from mrnn_np.progress import say
+    from mrnn_np.retrieval.search import different_sentences, sentences_for_image
+
+    photograph = load_image(args.image)
+    model, dataset, features = load_scoring(args)
+    sentences = different_sentences(model, dataset, split_of(dataset, args))
+    if not sentences:
+        raise InputError(f"{dataset.name}: the split {args.split!r} has no sentence")
+    rng = np.random.default_rng(0)  # the sample of `mrnn-np rank`
+    training = sample_training(dataset, features, args.samples, rng)
+    extractor = load_extractor_of(model, together(args.checkpoint))
+    scores, log_probs = sentences_for_image(
+        model,
+        [sentence.words for sentence in sentences],
+        extractor.features([photograph]),
+        features.rows(training),
+        max(args.shortlist, args.top),
+    )
+    skipped = int(np.isneginf(scores).sum())
+    if skipped:
+        say(
+            f"{skipped} of {len(sentences)} sentences were skipped: they gain least "
+            "over the mean training image (--shortlist)"
+        )
+    best = np.argsort(-scores, kind="stable")[: min(args.top, len(scores) - skipped)]
+    results = [
+        {
+            "sentence": sentences[i].text,
+            "score": round(float(scores[i]), 4),
+            "log_prob": round(float(log_probs[i]), 4),
+            "images": sentences[i].images,
+        }
+        for i in best
+    ]
+    title = (
+        f"{dataset.name} {args.split}: best {len(best)} of {len(sentences)} sentences "
+        f"for {args.image}"
+    )
+    explained = (
+        f"score: log P(sentence | image) less log of its mean over {len(training)} "
+        "training images, nats"
+    )
+
+    def show(page) -> None:
+        from mrnn_np.report.retrieval_wall import sentence_list
+
+        lines = [(f"{r['score']:.2f}  {r['sentence']}", False) for r in results]
+        name = Path(args.image).name
+        page.section("Found", explained, sentence_list(name, "", photograph, lines))
+        page.section(
+            "What the sentences were written for",
+            "The first image of each.",
+            picture_wall(dataset.images, results),
+        )
+
+    return title, explained, results, show
+
+
+def picture_wall(images, results: Sequence[Mapping]) -> str:
+    """Show the picture of each result."""
+    from mrnn_np.report import caption_wall
+
+    items = []
+    for rank, result in enumerate(results, start=1):
+        if "sentence" in result:
+            name, caption = result["images"][0], f"{rank}. {result['sentence']}"
+        else:
+            name, caption = result["image"], f"{rank}. {result['log_prob']:.2f}"
+        items.append((images.open(name), caption, [name]))
+    return caption_wall(items, label="image")
