@@ -5,18 +5,22 @@ word. Of these K V candidates the K best are looked at: those that end are finis
 leave; the K best that do not end go on. A finished sentence never competes for a place
 in the beam, and nothing is ever added to it.
 
+`beam_search_plain` (beam_plain.py) says just that for one image. Here all images share
+every step, and three things are left out that cannot change the result:
+
+- words beyond the K best of a sentence: they are never among the K best of all;
+- sentences that are already less likely than n_best finished ones: words only make
+  them less likely (1,000 images, K = 10, n_best = 1: 87,000 softmaxes of 127,000);
+- images whose sentences are all finished.
+
 Knows: log-probabilities. Does not know: words, images, the model's insides.
 """
 
 import numpy as np
 
 from mrnn_np.data.vocabulary import END, START
-from mrnn_np.decoding.caption import (
-    LONGEST,
-    Caption,
-    make_caption,
-    next_log_probs,
-)
+from mrnn_np.decoding.caption import LONGEST, Caption, make_caption
+from mrnn_np.decoding.next_words import best_next
 from mrnn_np.errors import InputError
 
 
@@ -38,7 +42,7 @@ def beam_search(
 
     Parameters
     ----------
-    model : with `start`, `step`, `vocabulary` and `tokenizer`.
+    model : with `start`, `step` (or `best_next`), `vocabulary` and `tokenizer`.
     features : (N, D) as `standardise` returns them.
     beam_size : K, unfinished sentences kept for each image.
     max_length : words at most.
@@ -53,6 +57,125 @@ def beam_search(
     ------
     InputError : a beam or length below 1, a negative penalty, n_best outside 1..K.
     """
+    check_options(beam_size, max_length, length_penalty, n_best)
+    N, K = len(features), beam_size
+    finished = Finished(N, n_best, max_length, length_penalty)
+    # B beams of K places each. An empty place has the log-probability -inf.
+    images = np.arange(N)  # (B,) the image of each beam
+    totals = np.full((N, K), -np.inf)
+    totals[:, 0] = 0.0  # at first one sentence, of no words
+    sentences = np.full((N, K, max_length), END)
+    # The model sees n rows, one a live sentence, beam after beam.
+    state, tokens = model.start(features), np.full(N, START)
+    for length in range(max_length + 1):
+        live = totals > -np.inf  # (B, K)
+        if not live.any():
+            break
+        ends, log_probs, best_words, state = best_next(model, tokens, state, K)
+        # What a sentence may do next: end, or go on with one of its k best words.
+        words = np.full((*live.shape, 1 + log_probs.shape[1]), END)  # (B, K, 1 + k)
+        words[live, 1:] = best_words
+        candidates = np.full(words.shape, -np.inf)
+        candidates[live, 0] = ends + totals[live]
+        candidates[live, 1:] = log_probs + totals[live, None]
+        if length == max_length:  # full: the only way on is to end
+            finished.add(images, candidates[:, :, 0], sentences, length)
+            break
+
+        # Each sentence ends at most once, so the 2K best hold K that go on.
+        b = np.arange(len(images))[:, None]
+        order = largest(candidates.reshape(len(images), -1), 2 * K)  # (B, 2K)
+        parents, choice = np.divmod(order, words.shape[2])
+        totals, words = candidates[b, parents, choice], words[b, parents, choice]
+        ending = words == END
+        among_best = np.where(ending, totals, -np.inf)[:, :K]
+        finished.add(images, among_best, sentences[b, parents[:, :K]], length)
+
+        # Sorted by "ends?", those that do not end come first, the best in front.
+        on = np.argsort(ending, axis=1, kind="stable")[:, :K]  # (B, K)
+        totals = np.where(ending, -np.inf, totals)[b, on]
+        words, parents = words[b, on], parents[b, on]
+        totals[finished.out_of_reach(images, totals)] = -np.inf
+        sentences = sentences[b, parents]
+        sentences[:, :, length] = words
+        # Each new row takes the state of the row that it extends.
+        row = np.zeros(live.shape, np.int64)
+        row[live] = np.arange(len(tokens))
+        live = totals > -np.inf
+        rows, tokens = row[b, parents][live], words[live]
+        state = {name: value[rows] for name, value in state.items()}
+        busy = live.any(axis=1)
+        images, totals, sentences = images[busy], totals[busy], sentences[busy]
+    return finished.captions(model)
+
+
+class Finished:
+    """The best finished sentences of every image, best first.
+
+    Attributes
+    ----------
+    scores, totals : (N, n_best), -inf where there is none yet.
+    sentences : (N, n_best, max_length) word ids; after the last word only <end>.
+    """
+
+    def __init__(self, N: int, n_best: int, max_length: int, penalty: float) -> None:
+        self.penalty, self.max_length = penalty, max_length
+        self.scores = np.full((N, n_best), -np.inf)
+        self.totals = self.scores.copy()
+        self.sentences = np.full((N, n_best, max_length), END)
+
+    def add(
+        self, images: np.ndarray, totals: np.ndarray, sentences: np.ndarray, length: int
+    ) -> None:
+        """Let sentences of these images compete with those that are here already.
+
+        Parameters
+        ----------
+        images : (B,); totals : (B, K), -inf for none; sentences : (B, K, max_length).
+        length : of them all, in words.
+        """
+        scores = np.hstack([self.scores[images], totals / (length + 1) ** self.penalty])
+        totals = np.hstack([self.totals[images], totals])
+        sentences = np.concatenate([self.sentences[images], sentences], axis=1)
+        b, best = np.arange(len(images))[:, None], largest(scores, self.scores.shape[1])
+        self.scores[images] = scores[b, best]
+        self.totals[images] = totals[b, best]
+        self.sentences[images] = sentences[b, best]
+
+    def out_of_reach(self, images: np.ndarray, totals: np.ndarray) -> np.ndarray:
+        """Return which unfinished sentences, (B, K), can no longer get in here.
+
+        A log-probability can only fall. With a penalty the score may still rise, at
+        most to the present total divided by the largest divisor.
+        """
+        reachable = totals / (self.max_length + 1) ** self.penalty
+        return reachable <= self.scores[images, -1:]
+
+    def captions(self, model) -> list[list[Caption]]:
+        """Return the captions of every image, best first."""
+        return [
+            [
+                make_caption(model, ids[ids != END], total)
+                for ids, total in zip(*one, strict=True)
+                if total > -np.inf
+            ]
+            for one in zip(self.sentences, self.totals, strict=True)
+        ]
+
+
+def largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Return where the largest of each row are, (B, count), largest first.
+
+    Equal ones come in the order of their places, so that a beam of 1 breaks a tie as
+    argmax does.
+    """
+    return np.argsort(-values, axis=1, kind="stable")[:, :count]
+
+
+def check_options(
+    beam_size: int, max_length: int, length_penalty: float, n_best: int
+) -> None:
+    """Raise InputError for options that make no sense."""
     if beam_size < 1 or max_length < 1:
         raise InputError("beam size and longest sentence must be 1 or more")
     if not 1 <= n_best <= beam_size:
@@ -61,118 +184,3 @@ def beam_search(
         )
     if length_penalty < 0:
         raise InputError(f"the length penalty must be 0 or more, not {length_penalty}")
-    beams = [_Beam(beam_size, max_length, length_penalty) for _ in features]
-    # One row a live sentence; at first each image has one, the empty sentence.
-    state = model.start(features)
-    owner = np.arange(len(beams))  # (n,) the image of each row, never falling
-    tokens = np.full(len(beams), START)
-    for length in range(max_length + 1):
-        log_probs, state = next_log_probs(model, tokens, state)  # (n, V)
-        rows, tokens, next_owner = [], [], []
-        bounds = np.searchsorted(owner, np.arange(len(beams) + 1))
-        for image in np.unique(owner):
-            first, last = bounds[image], bounds[image + 1]
-            parents, words = beams[image].extend(log_probs[first:last], length)
-            rows.append(first + parents)
-            tokens.append(words)
-            next_owner.append(np.full(len(words), image))
-        rows, tokens, owner = map(np.concatenate, (rows, tokens, next_owner))
-        if len(rows) == 0:
-            break
-        state = {name: value[rows] for name, value in state.items()}
-    return [
-        [make_caption(model, ids, total) for _, total, ids in beam.best(n_best)]
-        for beam in beams
-    ]
-
-
-class _Beam:
-    """The unfinished and the finished sentences of one image."""
-
-    def __init__(self, size: int, max_length: int, penalty: float) -> None:
-        self.size, self.max_length, self.penalty = size, max_length, penalty
-        self.sentences = [()]  # word ids of the live sentences
-        self.totals = np.zeros(1)  # their log-probabilities, best first
-        self.finished = []  # (score, log-probability, word ids)
-
-    def extend(
-        self, log_probs: np.ndarray, length: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Extend every live sentence by a word.
-
-        Parameters
-        ----------
-        log_probs : (live, V), of the next word.
-        length : words of the live sentences.
-
-        Returns
-        -------
-        parents : (k,) which live sentence each survivor extends; words : (k,) by what.
-        """
-        totals = self.totals[:, None] + log_probs  # (live, V)
-        if length == self.max_length:  # full: the only way on is to end
-            for parent in range(len(totals)):
-                self._finish(parent, totals[parent, END])
-            return self._survive([], [], [])
-        V = totals.shape[1]
-        flat = totals.ravel()
-        # Each parent ends at most once, so 2K candidates hold K that go on.
-        candidates = _largest(flat, 2 * self.size)
-        parents, words, kept = [], [], []
-        for rank, candidate in enumerate(candidates):
-            parent, word = divmod(int(candidate), V)
-            if word == END:
-                if rank < self.size:
-                    self._finish(parent, flat[candidate])
-            elif len(words) < self.size:
-                parents.append(parent)
-                words.append(word)
-                kept.append(flat[candidate])
-        if self._settled(kept):
-            return self._survive([], [], [])
-        return self._survive(parents, words, kept)
-
-    def _survive(self, parents: list, words: list, totals: list):
-        self.sentences = [
-            (*self.sentences[parent], word)
-            for parent, word in zip(parents, words, strict=True)
-        ]
-        self.totals = np.array(totals)
-        return np.array(parents, int), np.array(words, int)
-
-    def _finish(self, parent: int, total: float) -> None:
-        ids = self.sentences[parent]
-        score = total / (len(ids) + 1) ** self.penalty
-        self.finished.append((score, float(total), ids))
-
-    def best(self, count: int) -> list[tuple]:
-        """Return the finished sentences with the best scores."""
-        return sorted(self.finished, key=lambda item: -item[0])[:count]
-
-    def _settled(self, totals: list[float]) -> bool:
-        """Whether no live sentence can still get among the best K finished ones.
-
-        Its log-probability can only fall. With a penalty its score may still rise,
-        at most to the present total divided by the largest divisor.
-        """
-        if not totals:
-            return True
-        if len(self.finished) < self.size:
-            return False
-        reachable = totals[0] / (self.max_length + 1) ** self.penalty
-        return self.best(self.size)[-1][0] >= reachable
-
-
-def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """Return the indices of the largest finite values, largest first.
-
-    Equal values come in the order of their indices, so a beam of 1 breaks a tie as
-    argmax does.
-    """
-    if count < len(values):
-        threshold = np.partition(values, -count)[-count]
-        chosen = np.nonzero(values >= threshold)[0]
-    else:
-        chosen = np.arange(len(values))
-    chosen = chosen[values[chosen] > -np.inf]
-    return chosen[np.argsort(-values[chosen], kind="stable")][:count]

@@ -8,12 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from mrnn_np.data.vocabulary import END, START
-from mrnn_np.decoding.caption import (
-    LONGEST,
-    Caption,
-    make_caption,
-    next_log_probs,
-)
+from mrnn_np.decoding.caption import LONGEST, Caption, make_caption
+from mrnn_np.decoding.next_words import next_log_probs
 from mrnn_np.errors import InputError
 
 
