@@ -5,8 +5,6 @@ Knows: words and what a sentence of them looks like. Does not know: how they are
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from mrnn_np.data.tokenizer import detokenize
 
 # Words at most, as neuraltalk and im2txt have it: 1.8 % of Flickr8k's sentences are
