@@ -96,12 +96,13 @@ def log_likelihoods(
     for number, group in enumerate(groups):
         trie = build_trie([sentences[i] for i in group])
         block = images_a_block(memory * 2**20 // 2, jobs, trie, M, V)
-        tasks = [
-            Task(
-                first, standard[first : first + block], part_file(parts, number, first)
+        block = min(block, -(-len(standard) // jobs))  # few images: some for each core
+        tasks = []
+        for first in range(0, len(standard), block):
+            images = standard[first : first + block]
+            tasks.append(
+                Task(first, images, part_file(parts, group, first, len(images)))
             )
-            for first in range(0, len(standard), block)
-        ]
         score = scorer(model, trie)
         name = label if len(groups) == 1 else f"{label} {number + 1}/{len(groups)}"
         for task, found, new in progress(
@@ -231,8 +232,17 @@ def stored(path: Path, inputs: str) -> np.ndarray | None:
     return arrays["scores"]
 
 
-def part_file(parts: Path | None, group: int, first: int) -> Path | None:
-    return parts / f"{group:04d}-{first:07d}.npz" if parts else None
+def part_file(
+    parts: Path | None, group: np.ndarray, first: int, images: int
+) -> Path | None:
+    """Name the file of a block by what is in it.
+
+    How many images and sentences make a block depends on memory and threads, which may
+    be others when an interrupted run goes on. A group is a stretch of the dictionary,
+    so its first and last sentence say which.
+    """
+    name = f"{group[0]}-{group[-1]}-{first}-{images}.npz"
+    return parts / name if parts else None
 
 
 def remove_parts(parts: Path) -> None:

@@ -1,0 +1,40 @@
+"""A run that goes on with other memory or threads than it began with."""
+
+import numpy as np
+import pytest
+from retrieval_cases import small_model, some_sentences
+
+from mrnn_np.retrieval import likelihood
+
+
+@pytest.mark.parametrize(("before", "after"), [((2, 99), (5, 99)), ((3, 20), (3, 45))])
+def test_blocks_of_another_size_are_not_mistaken(before, after, tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    model, sentences = small_model(), some_sentences(rng, 30)
+    features = rng.standard_normal((10, 5))
+    expected, _ = likelihood.log_likelihoods(model, features, sentences)
+    honest = likelihood.sentence_groups
+
+    def limits(images: int, words: int) -> None:
+        monkeypatch.setattr(likelihood, "BLOCK", images)
+        groups = lambda s, most: honest(s, words)  # noqa: E731
+        monkeypatch.setattr(likelihood, "sentence_groups", groups)
+
+    path, written = tmp_path / "s.npz", []
+    save = likelihood.save_arrays
+
+    def stops_after_two(file, *rest):
+        save(file, *rest)
+        written.append(file)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+
+    limits(*before)
+    monkeypatch.setattr(likelihood, "save_arrays", stops_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        likelihood.log_likelihoods(model, features, sentences, jobs=1, path=path)
+    monkeypatch.setattr(likelihood, "save_arrays", save)
+    limits(*after)
+    found, _ = likelihood.log_likelihoods(model, features, sentences, 1, path=path)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert not (tmp_path / "s.npz.part").exists()
