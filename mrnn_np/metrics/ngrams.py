@@ -42,8 +42,8 @@ class Corpus:
     order : (G,) int64 in 0..3, the order of each n-gram less one.
     found : (R,) int64, for each row of `references.gram` the row of
         `hypotheses.gram` with the same image and n-gram, or -1.
-    words, occurrence : the words of all sentences in one list (T), and where in it
-        each n-gram occurs first, (G,) int64.
+    words, occurrence : the words of all sentences in one list (T), and a place in it
+        where each n-gram begins, (G,) int64.
     """
 
     hypotheses: Counts
@@ -83,8 +83,9 @@ def count_corpus(
     references : for each image its sentences (at least one), each a list of words.
     hypotheses : for each image one list of words; an empty one is allowed.
 
-    1,000 hypotheses of 10 words with 5 references each take 52 ms; with BLEU and CIDEr
-    it is 79 ms, against 1,248 ms of coco-caption (15.7 times as fast, one core).
+    1,000 hypotheses of 10 words with 5 references each take 40 to 50 ms; with BLEU and
+    CIDEr it is 55 to 65 ms, against 1,340 to 1,390 ms of coco-caption's scorers: 20
+    times as fast (processor time of one core of a busy machine).
     """
     references = [list(sentences) for sentences in references]
     N = len(hypotheses)
@@ -128,19 +129,19 @@ def number_ngrams(
     V = int(ids.max(initial=0)) + 1
     start = np.arange(len(ids))  # first word of each n-gram of the current order
     gram = np.zeros(len(ids), np.int64)  # their numbers within that order
-    grams, owners, firsts = [], [], []
+    grams, owners, places = [], [], []
     for n in range(ORDERS):
         whole = start + n < len(ids)  # it must not run into the next sentence
         whole[whole] = sentence[start[whole]] == sentence[start[whole] + n]
         start, gram = start[whole], gram[whole]
-        _, first, gram = np.unique(
-            gram * V + ids[start + n], return_index=True, return_inverse=True
-        )
+        kinds, gram = np.unique(gram * V + ids[start + n], return_inverse=True)
         gram = gram.reshape(-1)
-        firsts.append(start[first])
+        place = np.empty(len(kinds), np.int64)
+        place[gram] = start
+        places.append(place)
         grams.append(gram)
         owners.append(sentence[start])
-    sizes = [len(first) for first in firsts]
+    sizes = [len(place) for place in places]
     G = sum(sizes)
     offsets = np.cumsum([0, *sizes[:-1]])
     rows = [
@@ -148,7 +149,7 @@ def number_ngrams(
         for owner, gram, offset in zip(owners, grams, offsets, strict=True)
     ]
     order = np.repeat(np.arange(ORDERS), sizes)
-    return np.concatenate(rows), order, np.concatenate(firsts)
+    return np.concatenate(rows), order, np.concatenate(places)
 
 
 def find(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
