@@ -46,14 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "over (default 200)",
     )
     parser.add_argument(
-        "--shortlist",
-        type=int,
-        default=100,
-        metavar="N",
-        help="of --image: sentences that are averaged so, those that gain most over "
-        "the mean training image (default 100)",
-    )
-    parser.add_argument(
         "--report", type=Path, metavar="PAGE.html", help="write a page with pictures"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -62,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.errors import InputError
 
-    for option in ("top", "samples", "shortlist"):
+    for option in ("top", "samples"):
         if getattr(args, option) < 1:
             raise InputError(f"--{option} must be 1 or more, not {vars(args)[option]}")
     find = find_images if args.text is not None else find_sentences
@@ -99,11 +91,11 @@ def line_of(result: Mapping) -> str:
     return f"{result['score']:8.2f}  {result['sentence']}  ({first}{more})"
 
 
-def split_of(dataset, args: argparse.Namespace) -> list[str]:
-    """Return the images of the split; refuse what would fail after the work."""
+def split_of(dataset, features, args: argparse.Namespace) -> list[str]:
+    """Return the readable images of the split; refuse what would fail at the end."""
     from mrnn_np.errors import InputError
 
-    names = dataset.split(args.split)
+    names = [n for n in dataset.split(args.split) if n not in features.failed]
     if not names:
         raise InputError(f"{dataset.name}: the split {args.split!r} has no image")
     if args.report:
@@ -132,7 +124,7 @@ def find_images(args: argparse.Namespace) -> tuple:
     unknown = [token for token in tokens if token not in model.vocabulary]
     if unknown:
         say(f"words that the model does not know, <unk> to it: {', '.join(unknown)}")
-    names = [n for n in split_of(dataset, args) if n not in features.failed]
+    names = split_of(dataset, features, args)
     scores = images_for_sentence(model, words, features.rows(names))
     best = np.argsort(-scores, kind="stable")[: args.top]
     results = [
@@ -162,38 +154,38 @@ def find_sentences(args: argparse.Namespace) -> tuple:
 
     photograph = load_image(args.image)
     model, dataset, features = load_scoring(args)
-    sentences = different_sentences(model, dataset, split_of(dataset, args))
+    names = split_of(dataset, features, args)
+    sentences = different_sentences(model, dataset, names)
     if not sentences:
         raise InputError(f"{dataset.name}: the split {args.split!r} has no sentence")
     rng = np.random.default_rng(0)  # the sample of `mrnn-np rank`
     training = sample_training(dataset, features, args.samples, rng)
     extractor = load_extractor_of(model, together(args.checkpoint))
-    scores, log_probs = sentences_for_image(
+    found = sentences_for_image(
         model,
         [sentence.words for sentence in sentences],
         extractor.features([photograph]),
         features.rows(training),
-        max(args.shortlist, args.top),
+        args.top,
     )
-    skipped = int(np.isneginf(scores).sum())
-    if skipped:
-        say(
-            f"{skipped} of {len(sentences)} sentences were skipped: they gain least "
-            "over the mean training image (--shortlist)"
-        )
-    best = np.argsort(-scores, kind="stable")[: min(args.top, len(scores) - skipped)]
+    say(
+        f"{100 * found.share:.0f} % of all pairs of a sentence and a training image "
+        "were computed: the others cannot change the result"
+    )
     results = [
         {
             "sentence": sentences[i].text,
-            "score": round(float(scores[i]), 4),
-            "log_prob": round(float(log_probs[i]), 4),
+            "score": round(float(score), 4),
+            "log_prob": round(float(log_prob), 4),
             "images": sentences[i].images,
         }
-        for i in best
+        for i, score, log_prob in zip(
+            found.best, found.scores, found.log_probs, strict=True
+        )
     ]
     title = (
-        f"{dataset.name} {args.split}: best {len(best)} of {len(sentences)} sentences "
-        f"for {args.image}"
+        f"{dataset.name} {args.split}: best {len(results)} of {len(sentences)} "
+        f"sentences for {args.image}"
     )
     explained = (
         f"score: log P(sentence | image) less log of its mean over {len(training)} "

@@ -83,6 +83,7 @@ def random_recall(relevant_counts: Sequence[int], candidates: int) -> Recall:
     counts = values.tolist()  # Python integers: binomials outgrow 64 bits
 
     def reached(K: int) -> float:
+        K = min(K, candidates)  # a small data set may have fewer than ten
         beyond = [
             math.comb(candidates - g, K) / math.comb(candidates, K) for g in counts
         ]

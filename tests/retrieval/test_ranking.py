@@ -64,6 +64,11 @@ def test_chance_of_the_papers():
     assert one_of_1000.median == 500 and one_of_1000.mean == 500.5
 
 
+def test_chance_with_fewer_candidates_than_ten():
+    few = random_recall([1, 2], 4)
+    assert few.at == pytest.approx({1: 37.5, 5: 100.0, 10: 100.0})
+
+
 @pytest.mark.parametrize("counts", [[1, 1], [1, 3, 3, 8], [20, 1]])
 def test_chance_equals_many_draws(counts):
     rng = np.random.default_rng(0)
