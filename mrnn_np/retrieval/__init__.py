@@ -4,6 +4,9 @@ trie        sentences as a tree of their beginnings
 scoring     log P of a tree's sentences for a block of images
 likelihood  the whole matrix: blocks, threads, memory, files
 ranking     R@K, median and mean rank, and what chance would give
+shortlist   for a large collection: most of the matrix by a guess
+protocol    both tasks on a split of a data set, as the papers score them
+search      one query
 """
 
 from mrnn_np.retrieval.likelihood import log_likelihoods
