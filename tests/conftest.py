@@ -1,8 +1,16 @@
-"""What all tests share: slow ones are left out when kernels run as plain Python."""
+"""What all tests share: slow ones are left out when kernels run as plain Python.
+
+Nor is it said that kernels are being compiled: whether they are depends on what ran
+before, and some tests look at every line on stderr.
+"""
 
 import os
 
 import pytest
+
+from mrnn_np.kernels.cache import NOTICE
+
+NOTICE.said = True
 
 
 def pytest_collection_modifyitems(items):
