@@ -55,9 +55,9 @@ def test_most_pairs_need_no_look():
     model.params["Vi"] *= 2  # images differ, so few sentences fit one of them
     sentences = [
         rng.integers(FIRST_WORD, FIRST_WORD + 8, rng.integers(4, 9)).tolist()
-        for _ in range(300)
+        for _ in range(120)
     ]
-    features = rng.standard_normal((61, 5))
+    features = rng.standard_normal((41, 5))
     found = sentences_for_image(model, sentences, features[:1], features[1:], 2)
     matrix, _ = log_likelihoods(model, features, sentences)
     scores = matrix[:, 0] - marginal(matrix[:, 1:])
