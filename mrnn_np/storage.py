@@ -12,23 +12,32 @@ Knows: the container. Does not know: what the arrays mean.
 import contextlib
 import hashlib
 import json
+import mmap
 import os
+import struct
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from mrnn_np.errors import InputError
 
 HEADER = "header.json"
-VERSIONS = {"checkpoint": 1, "features": 1, "cnn": 1, "likelihoods": 1}
+VERSIONS = {
+    "checkpoint": 1, "features": 1, "cnn": 1, "likelihoods": 1, "captions": 1,
+}  # fmt: skip
 # What zipfile, zlib and NumPy raise on bytes that are not what they should be.
 UNREADABLE = (
-    OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error,
+    OSError, ValueError, TypeError, EOFError, MemoryError, struct.error,
+    zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+ALIGNMENT = 64  # bytes: arrays begin at multiples of it, as a mapped array must
+PADDING_ID = 0x6D72  # marks the empty bytes that see to this ("rm": any free number)
+LOCAL_HEADER, ZIP64_FIELD = 30, 20  # bytes before and after a zip member's name
 LARGEST_FILE = 4 << 30  # bytes: nothing this project makes comes near to it
 
 
@@ -116,6 +125,7 @@ def save_arrays(
     arrays : name -> array of a plain dtype (numbers or fixed-width strings).
 
     Returns the content hash (64 hex digits), which the file holds too.
+    `np.load` reads the file as well.
     """
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
     for name, array in arrays.items():
@@ -124,15 +134,74 @@ def save_arrays(
     full = {"kind": kind, "version": VERSIONS[kind], **header}
     full["content_sha256"] = content_hash(full, arrays)
     text = json.dumps(full, ensure_ascii=False).encode()
+    arrays = {HEADER: np.frombuffer(text, np.uint8), **arrays}
     with atomic_write(path) as temporary, open(temporary, "wb") as stream:
-        np.savez(stream, **{HEADER: np.frombuffer(text, np.uint8)}, **arrays)
+        write_members(stream, arrays)
     return full["content_sha256"]
 
 
+def write_members(stream: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an uncompressed `.npz` whose arrays begin at multiples of ALIGNMENT.
+
+    `np.savez` would do, but puts them wherever they fall, and an array of floats that
+    does not begin at a multiple of 4 bytes cannot be used where it lies.
+    """
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, array in arrays.items():
+            item = zipfile.ZipInfo(f"{name}.npy")
+            name_length = len(item.filename.encode())
+            begin = stream.tell() + LOCAL_HEADER + name_length + ZIP64_FIELD
+            length = -(begin + 4) % ALIGNMENT
+            item.extra = struct.pack("<HH", PADDING_ID, length) + bytes(length)
+            with archive.open(item, "w", force_zip64=True) as member:
+                # NumPy's own header has a multiple of 64 bytes.
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def map_members(path: str | Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an `.npz` as they lie in the file, without reading it.
+
+    A part is read when it is first used, and processes that map the same file share
+    its memory; what is written to an array changes a private copy of that part. An
+    array that is compressed, or does not lie at a multiple of its item's size, is read.
+
+    Raises one of UNREADABLE.
+    """
+    arrays = {}
+    with open(path, "rb") as stream, zipfile.ZipFile(stream) as archive:
+        content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
+        for item in archive.infolist():
+            name = item.filename.removesuffix(".npy")
+            if item.compress_type != zipfile.ZIP_STORED:
+                with archive.open(item) as member:
+                    arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
+                continue
+            lengths = struct.unpack_from("<HH", content, item.header_offset + 26)
+            stream.seek(item.header_offset + LOCAL_HEADER + sum(lengths))
+            if np.lib.format.read_magic(stream) == (1, 0):
+                described = np.lib.format.read_array_header_1_0(stream)
+            else:
+                described = np.lib.format.read_array_header_2_0(stream)
+            shape, columns_first, dtype = described
+            if dtype.hasobject:  # its bytes would be taken for addresses
+                raise ValueError(f"array {name} holds Python objects")
+            order = "F" if columns_first else "C"
+            array = np.ndarray(shape, dtype, content, stream.tell(), order=order)
+            arrays[name] = np.require(array, requirements=["ALIGNED"])
+    return arrays
+
+
 def load_arrays(
-    path: str | Path, kind: str, verify: bool = True
+    path: str | Path, kind: str, verify: bool = True, mapped: bool = False
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """Read a file of `save_arrays`: its header and its arrays.
+
+    Parameters
+    ----------
+    kind : what the file must be.
+    verify : compare the contents with their hash.
+    mapped : leave the arrays in the file, see `map_members`. For files that nobody
+        writes while they are in use.
 
     Raises
     ------
@@ -147,8 +216,11 @@ def load_arrays(
             size = sum(item.file_size for item in archive.infolist())
         if size > LARGEST_FILE:
             raise InputError(f"{path}: {size} bytes unpacked, more than is allowed")
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        if mapped:
+            arrays = map_members(path)
+        else:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop(HEADER).tobytes().decode())
     except InputError:
         raise

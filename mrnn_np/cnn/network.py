@@ -63,6 +63,7 @@ class CNN:
             name: np.ascontiguousarray(array, np.float32)
             for name, array in weights.items()
         }
+        self._prepared: dict[str, np.ndarray] = {}  # transformed filters, see `apply`
         known = [n for n in FEATURE_LAYERS[self.architecture] if n in self.layer_names]
         self.feature_layer = known[0] if known else self.layer_names[-1]
         shapes = output_shapes(self.layers, self.preprocessing.size)
@@ -103,7 +104,8 @@ class CNN:
                 "3) with the colours last"
             )
         wanted = taps or self.layer_names[-1:]
-        outputs = run(plan(self.layers, wanted), self.weights, x)
+        steps = plan(self.layers, wanted)
+        outputs = run(steps, self.weights, x, self._prepared)
         return {name: outputs[name] for name in taps} if taps else outputs[wanted[0]]
 
     def features(self, images: Iterable, batch_size: int = 4) -> np.ndarray:
@@ -235,7 +237,8 @@ def load_cnn(name_or_path: str | Path) -> CNN:
             from mrnn_np import convert
 
             path = convert.get(str(name_or_path))
-    header, arrays = load_arrays(path, "cnn")
+    # Mapped: 0.03 instead of 0.06 s for 18 MB, and worker processes share the memory.
+    header, arrays = load_arrays(path, "cnn", mapped=True)
     for field in ("name", "architecture", "preprocessing"):
         if field not in header:
             raise InputError(f"{path}: its header has no {field!r}")
