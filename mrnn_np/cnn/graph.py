@@ -75,7 +75,10 @@ def plan(layers: list[Layer], wanted: Iterable[str]) -> list[Step]:
 
 
 def run(
-    steps: list[Step], weights: dict[str, np.ndarray], x: np.ndarray
+    steps: list[Step],
+    weights: dict[str, np.ndarray],
+    x: np.ndarray,
+    prepared: dict[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """Carry out a plan on a batch and return the wanted outputs by name.
 
@@ -84,11 +87,15 @@ def run(
     steps : from `plan`.
     weights : ``<layer>.weight`` and ``<layer>.bias``, in the dtype of `x`.
     x : (N, H, W, 3).
+    prepared : see `apply`: give the same dict again to save the preparation.
     """
+    prepared = {} if prepared is None else prepared
     values = {"input": x}
     for step in steps:
         inputs = [values[name] for name in step.layer.inputs]
-        values[step.output] = apply(step.layer, inputs, weights, step.activation)
+        values[step.output] = apply(
+            step.layer, inputs, weights, step.activation, prepared
+        )
         del inputs
         for name in step.finished:
             del values[name]

@@ -12,6 +12,7 @@ from mrnn_np.kernels.bias import LIMITS, add_bias
 from mrnn_np.kernels.convolution import convolution
 from mrnn_np.kernels.depthwise import depthwise
 from mrnn_np.kernels.pooling import average_pool, global_average_pool, max_pool
+from mrnn_np.kernels.winograd import TILE, transform_filters, winograd, worth_while
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -74,16 +75,31 @@ def local_response_normalisation(
     return (x / (k + alpha * energy) ** beta).astype(x.dtype)
 
 
-# op -> function of (layer, list of inputs, weight, bias, activation). Only the first
-# three, which have weights, can apply an activation on the way.
+def convolve(layer, x, weight, bias, activation, prepared) -> np.ndarray:
+    """Convolve in the way that suits the shape: by Winograd's tiles or directly.
+
+    Filters that were transformed are kept in `prepared` under the layer's name.
+    """
+    tiles = len(x) * -(-x.shape[1] // TILE) * -(-x.shape[2] // TILE)
+    if (layer.kernel, layer.stride, layer.groups) == (3, 1, 1) and worth_while(
+        tiles, *weight.shape[2:]
+    ):
+        if layer.name not in prepared:
+            prepared[layer.name] = transform_filters(weight)
+        return winograd(x, prepared[layer.name], bias, layer.padding, activation)
+    return convolution(
+        x, weight, bias, layer.stride, layer.padding, layer.groups, activation
+    )
+
+
+# op -> function of (layer, list of inputs, weight, bias, activation, prepared). Only
+# the first three, which have weights, can apply an activation on the way.
 WEIGHTED = {
-    "convolution": lambda layer, x, weight, bias, activation: convolution(
-        x[0], weight, bias, layer.stride, layer.padding, layer.groups, activation
-    ),
-    "depthwise": lambda layer, x, weight, bias, activation: depthwise(
+    "convolution": lambda layer, x, *rest: convolve(layer, x[0], *rest),
+    "depthwise": lambda layer, x, weight, bias, activation, _: depthwise(
         x[0], weight, bias, layer.stride, layer.padding, activation
     ),
-    "fully_connected": lambda layer, x, weight, bias, activation: fully_connected(
+    "fully_connected": lambda layer, x, weight, bias, activation, _: fully_connected(
         x[0], weight, bias, activation
     ),
 }
@@ -111,6 +127,7 @@ def apply(
     inputs: list[np.ndarray],
     weights: dict[str, np.ndarray],
     activation: str | None = None,
+    prepared: dict[str, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Compute the output of one layer.
 
@@ -120,8 +137,11 @@ def apply(
     inputs : outputs of ``layer.inputs``, in that order, batch axis first.
     weights : holds ``<layer>.weight`` and ``<layer>.bias`` if the layer has them.
     activation : of the layer that follows, if it is to be applied at once.
+    prepared : what was computed from the weights before (transformed filters), by
+        layer; filled as needed. It belongs to these weights.
     """
+    prepared = {} if prepared is None else prepared
     if layer.op in WEIGHTED:
         weight, bias = weights[f"{layer.name}.weight"], weights[f"{layer.name}.bias"]
-        return WEIGHTED[layer.op](layer, inputs, weight, bias, activation)
+        return WEIGHTED[layer.op](layer, inputs, weight, bias, activation, prepared)
     return WEIGHTLESS[layer.op](layer, inputs)

@@ -1,0 +1,160 @@
+"""Pretrained networks: this project, PyTorch (channels_last) and onnxruntime.
+
+    python benchmarks/cnn.py [--repeats R] [--cpu]
+
+VGG-16 is run to fc7, with random weights for its fully connected layers, on pictures
+in memory. EfficientNet-Lite0 and SqueezeNet start from JPEG files, which everybody
+reads and prepares by our code; the peers then run the whole batch at once. All of them
+get as many threads as NumPy's BLAS has (OPENBLAS_NUM_THREADS).
+"""
+
+import argparse
+import io
+
+import numpy as np
+from cnn_peers import onnx_network, torch_network
+from PIL import Image
+from timing import Row, blas_threads, interleave, new_memory
+
+from mrnn_np.cnn import CNN, PREPROCESSING, load_cnn
+from mrnn_np.cnn.architectures import build
+from mrnn_np.cnn.shapes import weight_shapes
+
+WORST = 1e-4  # of the largest number of the output: what "the same" means
+SIDE = (500, 375)  # of the photographs, as in Flickr8k
+
+
+def drawn_cnn(architecture: str, seed: int = 0) -> CNN:
+    """Return a network of random weights; speed does not depend on them."""
+    rng = np.random.default_rng(seed)
+    preprocessing = PREPROCESSING[architecture, None]
+    weights = {}
+    for name, shape in weight_shapes(build(architecture), preprocessing.size).items():
+        fan_in = np.prod(shape[:-1])
+        scale = np.sqrt(2 / fan_in) if name.endswith("weight") else 0.01
+        weights[name] = rng.standard_normal(shape, np.float32) * np.float32(scale)
+    header = {
+        "name": architecture,
+        "architecture": architecture,
+        "preprocessing": preprocessing.to_dict(),
+    }
+    return CNN(header, weights)
+
+
+def peers_of(cnn: CNN, last: str) -> dict:
+    """Return the peers' functions for the layers of a network up to `last`."""
+    layers = cnn.layers[: cnn.layer_names.index(last) + 1]
+    names = {layer.name for layer in layers}
+    weights = {
+        key: array
+        for key, array in cnn.weights.items()
+        if key.rpartition(".")[0] in names
+    }
+    threads = blas_threads()
+    size = cnn.preprocessing.size
+    return {
+        "PyTorch": torch_network(layers, weights, size, threads),
+        "onnxruntime": onnx_network(layers, weights, size, threads),
+    }
+
+
+def agree(ours: np.ndarray, peers: dict, x: np.ndarray) -> None:
+    """Raise AssertionError unless the peers compute what we compute."""
+    for name, run in peers.items():
+        worst = np.abs(run(x) - ours).max() / np.abs(ours).max()
+        assert worst < WORST, f"{name} differs by {worst}"
+
+
+def compare(job, ours, peers, needed, repeats, cpu) -> list[Row]:
+    """Return one row a peer."""
+    mine, *theirs = interleave([ours, *peers.values()], repeats, cpu)
+    memory = new_memory(ours)
+    return [
+        Row(job, mine, name, peer, needed, memory)
+        for name, peer in zip(peers, theirs, strict=True)
+    ]
+
+
+def vgg_rows(counts: tuple[int, ...], repeats: int, cpu: bool) -> list[Row]:
+    """Time VGG-16 from the prepared picture to fc7."""
+    cnn = drawn_cnn("vgg16")
+    peers = peers_of(cnn, "relu7")
+    rows = []
+    for count in counts:
+        x = np.random.default_rng(count).standard_normal((count, 224, 224, 3))
+        x = x.astype(np.float32)
+        agree(cnn.forward(x, ["relu7"])["relu7"], peers, x)
+        rows += compare(
+            f"VGG-16 to fc7, {count} image(s)",
+            lambda x=x: cnn.forward(x, ["relu7"]),
+            {name: lambda x=x, run=run: run(x) for name, run in peers.items()},
+            1.3,
+            repeats,
+            cpu,
+        )
+    return rows
+
+
+def photographs(count: int) -> list[bytes]:
+    """Return JPEG files with the smooth shapes and the noise of photographs."""
+    rng, files = np.random.default_rng(0), []
+    for _ in range(count):
+        coarse = rng.integers(0, 256, (12, 16, 3), np.uint8)
+        pixels = np.asarray(Image.fromarray(coarse).resize(SIDE, Image.BICUBIC))
+        noisy = pixels + rng.normal(0, 8, pixels.shape)
+        file = io.BytesIO()
+        Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(file, "JPEG")
+        files.append(file.getvalue())
+    return files
+
+
+def feature_rows(
+    name: str, counts: tuple[int, ...], repeats: int, cpu: bool
+) -> list[Row]:
+    """Time features from JPEG files."""
+    cnn = load_cnn(name)
+    peers = peers_of(cnn, cnn.feature_layer)
+
+    def pictures(files):
+        return [Image.open(io.BytesIO(file)) for file in files]
+
+    def peer(run, files):
+        out = run(cnn.feature_preprocessing(pictures(files)))
+        return out.mean((1, 2)) if out.ndim == 4 else out
+
+    rows = []
+    for count in counts:
+        files = photographs(count)
+        ours = cnn.features(pictures(files))
+        for run in peers.values():
+            assert np.abs(peer(run, files) - ours).max() < WORST * np.abs(ours).max()
+        rows += compare(
+            f"{cnn.architecture} features, {count} JPEG(s)",
+            lambda files=files: cnn.features(pictures(files)),
+            {
+                name: lambda run=run, files=files: peer(run, files)
+                for name, run in peers.items()
+            },
+            1.0,
+            repeats,
+            cpu,
+        )
+    return rows
+
+
+def measure(repeats: int = 7, cpu: bool = False) -> list[Row]:
+    """Return all rows of this file; `cpu` as in `interleave`."""
+    return [
+        *vgg_rows((1, 8), repeats, cpu),
+        *feature_rows("efficientnet_lite0", (1, 32), repeats, cpu),
+        *feature_rows("squeezenet1_1", (1, 32), repeats, cpu),
+    ]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--cpu", action="store_true", help="count CPU seconds")
+    given = parser.parse_args()
+    for row in measure(given.repeats, given.cpu):
+        print(row)
