@@ -189,6 +189,15 @@ def layer_cases(seed: int) -> Iterator[tuple[str, list[GradientCheck]]]:
             rng,
         ),
     )
+    yield (
+        "output",
+        check_layer(
+            lambda m, W, b: layers.output_forward(m, W, b, targets),
+            layers.output_backward,
+            {"m": normal((4, 5)), "W": normal((5, 7)), "b": normal(7)},
+            rng,
+        ),
+    )
     yield "L2", check_l2(rng)
     yield f"recurrent, {STEPS} steps", check_recurrent(seed)
 

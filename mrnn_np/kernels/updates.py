@@ -4,6 +4,10 @@ In NumPy Adam makes about ten passes over every parameter; at 2.5 million parame
 they take longer than the products of a small layer. All arrays here are flat and of
 one dtype; the equations are in mrnn_np/training/optimisers.py, and the plain twins
 below follow them term by term.
+
+`error_model="numpy"` lets a division by zero give infinity. With Numba's default each
+division is tested for an error to raise, and no loop that divides becomes a vector
+loop: Adam takes 1.3 ns an element instead of 4.1, which is what the memory allows.
 """
 
 import math
@@ -19,7 +23,7 @@ def momentum_update_plain(p, g, v, rate, momentum):
     p += v
 
 
-@njit(cache=True, fastmath=False)
+@njit(cache=True, fastmath=False, error_model="numpy")
 def momentum_update(p, g, v, rate, momentum):
     """Do what `momentum_update_plain` does."""
     rate = p.dtype.type(rate)
@@ -36,7 +40,7 @@ def rmsprop_update_plain(p, g, s, rate, decay, epsilon):
     p -= rate * g / np.sqrt(s + epsilon)
 
 
-@njit(cache=True, fastmath=False)
+@njit(cache=True, fastmath=False, error_model="numpy")
 def rmsprop_update(p, g, s, rate, decay, epsilon):
     """Do what `rmsprop_update_plain` does."""
     rest = p.dtype.type(1 - decay)
@@ -54,7 +58,7 @@ def adagrad_update_plain(p, g, s, rate, epsilon):
     p -= rate * g / (np.sqrt(s) + epsilon)
 
 
-@njit(cache=True, fastmath=False)
+@njit(cache=True, fastmath=False, error_model="numpy")
 def adagrad_update(p, g, s, rate, epsilon):
     """Do what `adagrad_update_plain` does."""
     rate = p.dtype.type(rate)
@@ -76,7 +80,7 @@ def adam_update_plain(p, g, m, v, rate, beta1, beta2, epsilon, t):
     p -= rate * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + epsilon)
 
 
-@njit(cache=True, fastmath=False)
+@njit(cache=True, fastmath=False, error_model="numpy")
 def adam_update(p, g, m, v, rate, beta1, beta2, epsilon, t):
     """Do what `adam_update_plain` does; the corrections become two constants."""
     size = p.dtype.type(rate / (1 - beta1**t))

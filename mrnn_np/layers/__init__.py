@@ -11,10 +11,12 @@ is drawn at random unless a Generator is passed in, and float64 works as float32
 """
 
 from mrnn_np.layers.affine import affine_backward, affine_forward
+from mrnn_np.layers.buffers import Buffers, buffer
 from mrnn_np.layers.dropout import dropout_backward, dropout_forward
 from mrnn_np.layers.embedding import embedding_backward, embedding_forward
 from mrnn_np.layers.l2 import l2_backward, l2_forward
 from mrnn_np.layers.multimodal import multimodal_backward, multimodal_forward
+from mrnn_np.layers.output import output_backward, output_forward
 from mrnn_np.layers.recurrent import (
     recurrent_backward,
     recurrent_forward,
@@ -28,8 +30,10 @@ from mrnn_np.layers.softmax import (
 from mrnn_np.layers.stanh import stanh_backward, stanh_forward
 
 __all__ = [
+    "Buffers",
     "affine_backward",
     "affine_forward",
+    "buffer",
     "dropout_backward",
     "dropout_forward",
     "embedding_backward",
@@ -39,6 +43,8 @@ __all__ = [
     "log_softmax",
     "multimodal_backward",
     "multimodal_forward",
+    "output_backward",
+    "output_forward",
     "recurrent_backward",
     "recurrent_forward",
     "recurrent_step",

@@ -6,6 +6,7 @@ Knows: rows of a table. Does not know: which word a row belongs to.
 import numpy as np
 
 from mrnn_np.kernels.scatter import scatter_add_rows
+from mrnn_np.layers.buffers import Buffers, buffer
 
 Cache = tuple[np.ndarray, np.ndarray]
 
@@ -34,7 +35,9 @@ def embedding_forward(
     return table.take(tokens, axis=0), (tokens, table)
 
 
-def embedding_backward(dout: np.ndarray, cache: Cache) -> np.ndarray:
+def embedding_backward(
+    dout: np.ndarray, cache: Cache, buffers: Buffers | None = None
+) -> np.ndarray:
     """Return the gradient of the table: the rows of equal words add up.
 
         dtable_v = sum over the p with tokens_p = v of dout_p
@@ -42,12 +45,14 @@ def embedding_backward(dout: np.ndarray, cache: Cache) -> np.ndarray:
     Parameters
     ----------
     dout : (P, E).
+    buffers : see layers/buffers.py.
 
     Returns
     -------
     dtable : (V, E), zero for the words that do not occur.
     """
     tokens, table = cache
-    dtable = np.zeros_like(table)
+    dtable = buffer(buffers, "dE1", table.shape, table.dtype)
+    dtable[...] = 0
     scatter_add_rows(dtable, tokens, dout)
     return dtable

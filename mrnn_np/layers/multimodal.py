@@ -6,6 +6,7 @@ Knows: the sum of three projections. Does not know: where the three come from.
 import numpy as np
 
 from mrnn_np.kernels.scatter import scatter_add_rows
+from mrnn_np.layers.buffers import Buffers, buffer
 from mrnn_np.layers.stanh import stanh_backward, stanh_forward
 
 Cache = tuple
@@ -46,7 +47,12 @@ def multimodal_forward(
     return m, (w, r, image, sentence, Vw, Vr, Vi, cache_g)
 
 
-def multimodal_backward(dm: np.ndarray, cache: Cache) -> tuple[np.ndarray, ...]:
+def multimodal_backward(
+    dm: np.ndarray,
+    cache: Cache,
+    frozen_image: bool = False,
+    buffers: Buffers | None = None,
+) -> tuple[np.ndarray | None, ...]:
     """Return the gradients by everything but `sentence`.
 
         dz = dm g'(z)
@@ -54,20 +60,30 @@ def multimodal_backward(dm: np.ndarray, cache: Cache) -> tuple[np.ndarray, ...]:
         dz_n = sum of dz over the tokens of sentence n
         dI = dz_n Vi^T   dVi = I^T dz_n     db = sum dz
 
+    Parameters
+    ----------
+    dm : (P, M).
+    frozen_image : the image comes from a network that does not learn: dI, as large a
+        product as dVi, is left out.
+    buffers : see layers/buffers.py.
+
     Returns
     -------
-    dw (P, R), dr (P, R), dimage (N, D), dVw (R, M), dVr (R, M), dVi (D, M), db (M,).
+    dw (P, R), dr (P, R), dimage (N, D) or None, dVw (R, M), dVr (R, M), dVi (D, M),
+    db (M,).
     """
     w, r, image, sentence, Vw, Vr, Vi, cache_g = cache
     dz = stanh_backward(dm, cache_g)
     per_sentence = np.zeros((len(image), dz.shape[1]), dz.dtype)  # (N, M)
     scatter_add_rows(per_sentence, sentence, dz)
+    dVi = buffer(buffers, "dVi", Vi.shape, Vi.dtype)
+    np.matmul(image.T, per_sentence, out=dVi)
     return (
         dz @ Vw.T,
         dz @ Vr.T,
-        per_sentence @ Vi.T,
+        None if frozen_image else per_sentence @ Vi.T,
         w.T @ dz,
         r.T @ dz,
-        image.T @ per_sentence,
+        dVi,
         per_sentence.sum(axis=0),
     )

@@ -14,6 +14,7 @@ import numpy as np
 from mrnn_np.data.batches import PackedBatch
 from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.errors import InputError
+from mrnn_np.layers import Buffers
 from mrnn_np.models.next_word import NextWordModel
 
 
@@ -92,7 +93,10 @@ class Captioner(NextWordModel):
         return self.forward(batch)[0]
 
     def loss_and_grads(
-        self, batch: PackedBatch, rng: np.random.Generator | None = None
+        self,
+        batch: PackedBatch,
+        rng: np.random.Generator | None = None,
+        buffers: Buffers | None = None,
     ) -> tuple[float, dict[str, np.ndarray]]:
         """Return nats per token and its gradient by every parameter.
 
@@ -105,10 +109,12 @@ class Captioner(NextWordModel):
         ----------
         batch : see data/batches.py; features as `standardise` returns them.
         rng : source of dropout masks; None switches dropout off.
+        buffers : a dict, empty at first, that keeps large arrays for the next call:
+            the gradients of this call are overwritten by it (layers/buffers.py).
         """
-        losses, cache = self.forward(batch, rng)
+        losses, cache = self.forward(batch, rng, buffers)
         P = len(losses)
-        grads = self.backward(np.full(P, 1 / P, losses.dtype), cache)
+        grads = self.backward(np.full(P, 1 / P, losses.dtype), cache, buffers)
         return float(losses.mean(dtype=np.float64)), grads
 
     def save(self, path: str | Path, half: bool = False, training=None) -> None:

@@ -64,6 +64,7 @@ class Trainer:
         self.config = config or TrainingConfig()
         self.out = None if out is None else Path(out)
         self.optimiser = OPTIMISERS[self.config.optimiser](model.params)
+        self.buffers = {}  # of the steps (layers/buffers.py)
         # Everything below is stored in last.npz and comes back with resume.
         self.epoch = 0  # epochs that are done
         self.step = 0  # steps of the present epoch that are done
@@ -148,7 +149,7 @@ class Trainer:
         c = self.config
         # +1: NumPy pads seeds with zeros, so [seed, epoch, 0] is [seed, epoch].
         rng = np.random.default_rng([c.seed, self.epoch, self.step + 1])
-        loss, grads = self.model.loss_and_grads(batch, rng)
+        loss, grads = self.model.loss_and_grads(batch, rng, self.buffers)
         cost = loss + l2_forward(self.model.params, c.l2)
         l2_backward(self.model.params, c.l2, grads)
         norm = clip_by_global_norm(grads, c.clip_norm)

@@ -12,6 +12,7 @@ from mrnn_np.kernels.activations import (
     stanh_backward_kernel,
     stanh_backward_plain,
 )
+from mrnn_np.kernels.dropping import drop, drop_plain
 from mrnn_np.kernels.scatter import scatter_add_rows, scatter_add_rows_plain
 from mrnn_np.layers.recurrent import predecessors, recurrent_forward_plain
 
@@ -39,6 +40,11 @@ def test_kernels_equal_their_plain_twins(dtype, tolerance):
     out = np.empty_like(a)
     relu_step_kernel(a, b, c[0], out)
     np.testing.assert_allclose(out, relu_step_plain(a, b, c[0]), atol=tolerance)
+    draws = rng.integers(0, 1 << 16, 35, np.uint16)
+    dropped = np.empty(35, dtype)
+    drop(a.ravel(), draws, 40_000, 1.7, dropped)
+    np.testing.assert_array_equal(dropped, drop_plain(a.ravel(), draws, 40_000, 1.7))
+    assert 0 < np.count_nonzero(dropped) < 35
     index = rng.integers(0, 4, 7)
     fast, plain = np.zeros((4, 5), dtype), np.zeros((4, 5), dtype)
     scatter_add_rows(fast, index, a)
@@ -126,18 +132,18 @@ def test_softmax_gradient_sums_to_zero_over_the_vocabulary():
 
 def test_dropout_keeps_the_mean_and_drops_the_share():
     x = np.ones((400, 500), np.float32)
-    out, mask = layers.dropout_forward(x, 0.3, np.random.default_rng(0))
+    out, cache = layers.dropout_forward(x, 0.3, np.random.default_rng(0))
     assert out.dtype == np.float32
     assert abs((out == 0).mean() - 0.3) < 0.005
     assert abs(out.mean() - 1) < 0.01
-    np.testing.assert_array_equal(layers.dropout_backward(x, mask), out)
+    np.testing.assert_array_equal(layers.dropout_backward(x, cache), out)
 
 
 def test_dropout_of_everything_gives_zeros_both_ways():
     x = np.ones((3, 4))
-    out, mask = layers.dropout_forward(x, 1.0, np.random.default_rng(0))
+    out, cache = layers.dropout_forward(x, 1.0, np.random.default_rng(0))
     assert not out.any()
-    assert not layers.dropout_backward(x, mask).any()
+    assert not layers.dropout_backward(x, cache).any()
 
 
 @pytest.mark.parametrize(
@@ -145,9 +151,25 @@ def test_dropout_of_everything_gives_zeros_both_ways():
 )
 def test_dropout_off_is_the_identity(rate, rng):
     x = np.arange(6.0)
-    out, mask = layers.dropout_forward(x, rate, rng)
+    out, cache = layers.dropout_forward(x, rate, rng)
     assert out is x
-    assert layers.dropout_backward(x, mask) is x
+    assert layers.dropout_backward(x, cache) is x
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 8])
+def test_dropout_draws_enough_for_any_size_and_repeats_with_the_seed(size):
+    x = np.arange(1.0, size + 1)
+    out, _ = layers.dropout_forward(x, 0.5, np.random.default_rng(3))
+    again, _ = layers.dropout_forward(x, 0.5, np.random.default_rng(3))
+    np.testing.assert_array_equal(out, again)
+    assert all(a in (0, 2 * b) for a, b in zip(out, x, strict=True))
+
+
+def test_dropout_of_a_transposed_array_keeps_its_places():
+    x = np.arange(1.0, 13).reshape(3, 4).T
+    out, cache = layers.dropout_forward(x, 0.5, np.random.default_rng(0))
+    np.testing.assert_array_equal(out[out != 0], 2 * x[out != 0])
+    np.testing.assert_array_equal(layers.dropout_backward(x, cache), out)
 
 
 def test_embedding_gradient_of_repeated_words_adds_up():
@@ -169,6 +191,18 @@ def test_l2_by_hand():
     layers.l2_backward(params, 0.5, grads)
     np.testing.assert_array_equal(grads["a"], [1, 2])
     assert layers.l2_forward(params, 0) == 0
+
+
+def test_multimodal_without_the_gradient_of_a_frozen_image():
+    rng = np.random.default_rng(5)
+    arrays = [rng.standard_normal(s) for s in [(3, 4), (3, 4), (2, 5)]]
+    weights = [rng.standard_normal(s) for s in [(4, 6), (4, 6), (5, 6), 6]]
+    m, cache = layers.multimodal_forward(*arrays, np.array([0, 1, 0]), *weights)
+    whole = layers.multimodal_backward(m, cache)
+    frozen = layers.multimodal_backward(m, cache, frozen_image=True)
+    assert frozen[2] is None
+    for a, b in zip(whole[:2] + whole[3:], frozen[:2] + frozen[3:], strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_multimodal_projects_each_image_once_for_all_its_words():

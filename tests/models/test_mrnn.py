@@ -47,6 +47,19 @@ def test_loss_and_gradients_equal_pytorch(golden):
         np.testing.assert_allclose(grad, expected, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_kept_buffers_change_nothing(golden, dtype):
+    model, buffers = model_of(golden, dtype), {}
+    whole = golden_batch(golden)
+    part = pack([golden["mrnn/sentence2"]], golden["mrnn/features"][2:3])
+    for batch in (part, whole, part, whole):
+        loss, grads = model.loss_and_grads(batch, np.random.default_rng(0), buffers)
+        expected, fresh = model.loss_and_grads(batch, np.random.default_rng(0))
+        assert loss == expected
+        for name, grad in grads.items():
+            np.testing.assert_array_equal(grad, fresh[name], err_msg=name)
+
+
 def test_float32_agrees_and_stays_float32(golden):
     model = model_of(golden, np.float32)
     batch = pack([golden[f"mrnn/sentence{n}"] for n in range(4)],

@@ -152,8 +152,8 @@ def test_divergence_stops_and_keeps_the_good_files(tmp_path, fault):
     trainer = Trainer(model, config(epochs=9, patience=9), tmp_path)
     honest = model.loss_and_grads
 
-    def faulty(batch, rng=None):
-        loss, grads = honest(batch, rng)
+    def faulty(batch, rng=None, buffers=None):
+        loss, grads = honest(batch, rng, buffers)
         if trainer.epoch == 2:
             loss = loss * 100 if fault == "exploding" else loss
             if fault == "nan":
