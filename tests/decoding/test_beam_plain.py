@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mrnn_np.data import SPECIALS, Vocabulary
-from mrnn_np.decoding import beam_search, greedy_search
+from mrnn_np.decoding import beam_search, greedy_search, next_words
 from mrnn_np.decoding.beam_plain import beam_search_plain
 from mrnn_np.decoding.next_words import best_next, best_next_plain
-from mrnn_np.models import MRNN, Ensemble, MRNNConfig, mrnn
+from mrnn_np.models import MRNN, Ensemble, MRNNConfig
 
 
 def random_model(words: int, seed: int, dtype=np.float64) -> MRNN:
@@ -74,7 +74,7 @@ def test_no_image_no_caption():
 
 @pytest.mark.parametrize("k", [1, 4, 100])
 def test_best_next_is_step_and_a_sort(k, monkeypatch):
-    monkeypatch.setattr(mrnn, "ROWS", 4)  # several blocks, the last one not full
+    monkeypatch.setattr(next_words, "ROWS", 4)  # several blocks of unequal sizes
     words, rng = 70, np.random.default_rng(3)
     model = random_model(words, 3, np.float32)
     model.params["bo"][:] = rng.standard_normal(words + 4)
@@ -94,9 +94,9 @@ def test_best_next_is_step_and_a_sort(k, monkeypatch):
 
 
 def test_float32_and_float64_find_the_same_sentences():
-    one, other = random_model(40, 4, np.float32), random_model(40, 4)
+    one, other = random_model(20, 4, np.float32), random_model(20, 4)
     other.params = {name: v.astype(float) for name, v in one.params.items()}
-    features = images(20, 4, np.float32)
+    features = images(8, 4, np.float32)
     for K in (1, 4):
         a = beam_search(one, features, K, 8)
         b = beam_search(other, features.astype(float), K, 8)

@@ -1,0 +1,258 @@
+"""The same function over many blocks: by threads, by processes, or by other machines.
+
+A long computation is cut into blocks that know nothing of each other. Whoever starts it
+gets the results as they come, in whichever order, and writes each to disk: workers need
+no file of the driver's, and a run that stops loses only the blocks under way.
+
+- ``threads`` share everything. For functions that spend their time in NumPy and in
+  kernels, which release the interpreter lock.
+- ``processes`` (joblib's loky) share nothing; the function is sent with every block.
+- ``dask``: the workers of a cluster, one block a thread of theirs. The function is sent
+  once. A worker that is lost costs its block: the scheduler, which still has the
+  block's input, gives it to another.
+
+joblib has a Dask backend too. It was tried (joblib 1.6, two workers, one killed) and is
+not used: it puts every array of a block's input on a single worker, so that the run
+ends when that worker is lost, and it waits for ever for a block that the cluster has
+given up.
+
+BLAS uses one thread wherever there are several workers: beams of 600 images took 1.7 s
+of processor time by two threads of one BLAS thread each, and 6.9 s, spent in waiting
+for each other, by two BLAS threads.
+
+Knows: who computes. Does not know: what is computed, files.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mrnn_np.errors import InputError
+
+BACKENDS = ("threads", "processes", "dask")
+PATIENCE = 10.0  # seconds to reach a scheduler, and its first worker
+WAITING = 2  # blocks a core that the scheduler holds: the next one is there in time
+# What has to be equal on all machines for the result to be the same.
+PACKAGES = ("mrnn_np", "numpy", "numba", "pillow", "distributed")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who computes the blocks.
+
+    Fields
+    ------
+    backend : one of ``BACKENDS``.
+    jobs : threads or processes; all cores when left out.
+    scheduler : HOST:PORT of a Dask cluster, whose workers then are all used.
+    """
+
+    backend: str = "threads"
+    jobs: int | None = None
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.backend not in BACKENDS:
+            raise InputError(f"no backend {self.backend!r}: {', '.join(BACKENDS)}")
+        if self.jobs is not None and self.jobs < 1:
+            raise InputError(f"--jobs must be 1 or more, not {self.jobs}")
+        if (self.backend == "dask") != (self.scheduler is not None):
+            raise InputError(
+                "a Dask cluster needs both --backend dask and --scheduler HOST:PORT"
+            )
+
+    def count(self) -> int:
+        """Return `jobs`, or how many cores this machine has."""
+        from joblib import cpu_count
+
+        return self.jobs or cpu_count()
+
+
+THREADS = Workers()
+
+
+def spread(
+    function: Callable[[Any], Any], items: Iterable, workers: Workers
+) -> Iterator[tuple[int, Any]]:
+    """Yield (number of the item, function(item)) as they are done, in any order.
+
+    Parameters
+    ----------
+    function : picklable unless the workers are threads. Several threads call it at the
+        same time, and it must not change what it is given. What all blocks share
+        belongs in it, for example as attributes of a callable object.
+    items : taken as they are needed, so they may be made on the way.
+
+    Raises
+    ------
+    InputError : no such cluster, a part of it that is not fit, or a block that kills
+        its workers. What `function` raises, in whatever process, is raised here.
+    """
+    if workers.backend == "dask":
+        yield from _on_cluster(function, items, workers.scheduler)
+    elif workers.backend == "threads":
+        yield from _by_threads(function, items, workers.count())
+    elif workers.count() > 1:
+        yield from _by_processes(function, items, workers.count())
+    else:  # this process, with as many BLAS threads as it has
+        for number, item in enumerate(items):
+            yield number, function(item)
+
+
+def _by_threads(
+    function: Callable, items: Iterable, jobs: int
+) -> Iterator[tuple[int, Any]]:
+    from joblib import Parallel, delayed
+    from threadpoolctl import threadpool_limits
+
+    def numbered(number: int, item) -> tuple[int, Any]:
+        return number, function(item)
+
+    parallel = Parallel(jobs, "threading", return_as="generator_unordered")
+    with threadpool_limits(1):
+        yield from parallel(delayed(numbered)(*task) for task in enumerate(items))
+
+
+def _by_processes(
+    function: Callable, items: Iterable, jobs: int
+) -> Iterator[tuple[int, Any]]:
+    from joblib import Parallel, cpu_count, delayed
+
+    share = max(1, cpu_count() // jobs)
+    parallel = Parallel(jobs, "loky", return_as="generator_unordered")
+    yield from parallel(
+        delayed(_in_process)(function, share, *task) for task in enumerate(items)
+    )
+
+
+def _in_process(function: Callable, threads: int, number: int, item) -> tuple[int, Any]:
+    """Call the function in a process that has its share of the cores for BLAS."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(threads):
+        return number, function(item)
+
+
+# --- a Dask cluster -------------------------------------------------------------------
+
+
+def _on_cluster(
+    function: Callable, items: Iterable, scheduler: str
+) -> Iterator[tuple[int, Any]]:
+    with _connect(scheduler) as client:
+        from distributed import as_completed
+
+        # As a task, not as data: what a task gave is had again when it is lost.
+        shared = _submit(client, _itself, function)
+        cores = sum(client.nthreads().values())
+        numbers, running = {}, as_completed()
+        for number, item in enumerate(items):
+            future = _submit(client, _on_one_core, shared, item)
+            numbers[future] = number
+            running.add(future)
+            if len(numbers) >= WAITING * cores:
+                yield _collect(next(running), numbers, scheduler)
+        for future in running:
+            yield _collect(future, numbers, scheduler)
+
+
+def _submit(client, function: Callable, *arguments):
+    """Give the cluster a task; it is done again if its worker is lost."""
+    with warnings.catch_warnings():
+        # The advice against tasks of over 10 MB: a model is sent once.
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        return client.submit(function, *arguments, pure=False)
+
+
+def _itself(function: Callable) -> Callable:
+    return function
+
+
+def _on_one_core(function: Callable, item):
+    """Call the function on a worker, whose BLAS has one thread from now on."""
+    from threadpoolctl import threadpool_limits
+
+    # For good, not for the duration of the call: the threads of a worker would undo
+    # each other's limit.
+    threadpool_limits(1)
+    return function(item)
+
+
+def _collect(future, numbers: dict, scheduler: str) -> tuple[int, Any]:
+    """Return number and result of a task that is done."""
+    from distributed import KilledWorker
+    from distributed.client import FutureCancelledError
+
+    number = numbers.pop(future)
+    try:
+        return number, future.result()
+    except KilledWorker:
+        raise InputError(
+            f"{scheduler}: block {number} ended every worker that tried it: is there "
+            "too little memory? What else was computed is kept"
+        ) from None
+    except FutureCancelledError:
+        raise InputError(
+            f"{scheduler}: the scheduler was lost: what was computed is kept"
+        ) from None
+
+
+def _connect(scheduler: str):
+    """Return a client of the cluster, once it is sure that the cluster is fit.
+
+    Raises
+    ------
+    InputError : Dask is not installed, no scheduler or no worker there within
+        ``PATIENCE``, or other versions of ``PACKAGES`` than here.
+    """
+    try:
+        from distributed import Client, VersionMismatchWarning
+    except ImportError:
+        raise InputError(
+            "--backend dask needs Dask: pip install 'mrnn_np[dask]'"
+        ) from None
+    try:
+        with warnings.catch_warnings():
+            # A table of many lines; `check_versions` says it in one.
+            warnings.simplefilter("ignore", VersionMismatchWarning)
+            client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:  # a timeout is an OSError
+        raise InputError(
+            f"{scheduler}: no Dask scheduler answers there ({error}): start one with "
+            "dask scheduler, and give its HOST:PORT"
+        ) from None
+    try:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise InputError(
+                f"{scheduler}: the scheduler has no worker: start some with dask "
+                f"worker {scheduler} --nworkers auto"
+            ) from None
+        found = client.get_versions(packages=list(PACKAGES))
+        check_versions(found["client"], found["workers"])
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def check_versions(here: dict, workers: dict) -> None:
+    """Raise InputError when a worker has other software than the driver.
+
+    Parameters
+    ----------
+    here : of ``Client.get_versions()["client"]``; workers : its ``["workers"]``, by
+        address.
+    """
+    for address, worker in workers.items():
+        for package in ("python", *PACKAGES):
+            mine, theirs = here["packages"][package], worker["packages"][package]
+            if package == "python":  # 3.11.7.final.0: the last digits do not matter
+                mine, theirs = (".".join(v.split(".")[:2]) for v in (mine, theirs))
+            if mine != theirs:
+                raise InputError(
+                    f"worker {address} has {package} {theirs or '(none)'}, this "
+                    f"machine {mine}: install the same versions on all machines"
+                )

@@ -1,0 +1,96 @@
+"""The blocks of a long computation on disk, so that a run that stops can go on.
+
+Each block is a file in a folder beside the goal, written as soon as it is computed, by
+the process that gathers the results. It holds a fingerprint of everything that the
+result depends on: blocks of other inputs are refused, not mixed in.
+
+Knows: folders, files, fingerprints. Does not know: what is computed, and by whom.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mrnn_np.errors import InputError
+from mrnn_np.storage import content_hash, load_arrays, save_arrays
+
+
+class Parts:
+    """Files of blocks in one folder.
+
+    Parameters
+    ----------
+    folder : where; None keeps nothing.
+    kind : of the files, see `mrnn_np.storage`.
+    inputs : the fingerprint.
+    """
+
+    def __init__(self, folder: Path | None, kind: str, inputs: str) -> None:
+        self.folder, self.kind, self.inputs = folder, kind, inputs
+
+    def load(self, name: str) -> dict[str, np.ndarray] | None:
+        """Return the arrays of a block, None if it is not there.
+
+        Raises
+        ------
+        InputError : it was computed from other inputs, or is damaged.
+        """
+        if self.folder is None:
+            return None
+        return load_of(self.folder / f"{name}.npz", self.kind, self.inputs)
+
+    def save(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep a block."""
+        if self.folder is not None:
+            file = self.folder / f"{name}.npz"
+            save_arrays(file, self.kind, {"inputs": self.inputs}, arrays)
+
+    def remove(self) -> None:
+        """Delete all blocks, and the folder unless it holds something else."""
+        if self.folder is None or not self.folder.is_dir():
+            return
+        # A name that begins with a dot is a file that was being written at the end.
+        for file in (*self.folder.glob("*-*.npz"), *self.folder.glob(".*-*")):
+            file.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+
+def load_of(path: Path, kind: str, inputs: str) -> dict[str, np.ndarray] | None:
+    """Return the arrays of a file, None if there is no file.
+
+    Raises
+    ------
+    InputError : it was computed from other inputs than those of this fingerprint.
+    """
+    if not path.exists():
+        return None
+    header, arrays = load_arrays(path, kind)
+    if header.get("inputs") != inputs:
+        raise InputError(
+            f"{path}: {kind} of another model, other sentences, features or options: "
+            "delete it or name another file"
+        )
+    return arrays
+
+
+def fingerprint(model, standard: np.ndarray, **arrays: np.ndarray) -> str:
+    """Return a hash of a model, the features it is given, and whatever else counts.
+
+    Parameters
+    ----------
+    standard : (n, D) as `standardise` returns them.
+    arrays : what else the result depends on.
+    """
+    arrays["features"] = standard
+    for number, one in enumerate(members(model)):
+        for name, value in one.params.items():
+            arrays[f"{number} {name}"] = value
+        arrays[f"{number} feature mean"] = one.feature_mean
+    return content_hash({"model": type(model).__name__}, arrays)
+
+
+def members(model) -> tuple:
+    """Return the models of an ensemble, or the model alone."""
+    return tuple(getattr(model, "models", (model,)))
