@@ -21,6 +21,7 @@ from mrnn_np.data.batches import PackedBatch
 from mrnn_np.decoding.next_words import best_next_plain, best_of_output
 from mrnn_np.errors import InputError
 from mrnn_np.layers import (
+    Buffers,
     affine_backward,
     affine_forward,
     dropout_backward,
@@ -30,11 +31,11 @@ from mrnn_np.layers import (
     log_softmax,
     multimodal_backward,
     multimodal_forward,
+    output_backward,
+    output_forward,
     recurrent_backward,
     recurrent_forward,
     recurrent_step,
-    softmax_loss_backward,
-    softmax_loss_forward,
     stanh_backward,
     stanh_forward,
 )
@@ -131,7 +132,10 @@ class MRNN(Captioner):
         }
 
     def forward(
-        self, batch: PackedBatch, rng: np.random.Generator | None = None
+        self,
+        batch: PackedBatch,
+        rng: np.random.Generator | None = None,
+        buffers: Buffers | None = None,
     ) -> tuple[np.ndarray, tuple]:
         """Run the model over a batch.
 
@@ -139,6 +143,7 @@ class MRNN(Captioner):
         ----------
         batch : P tokens; `batch.features` as `standardise` returns them.
         rng : source of the dropout masks, None when not training.
+        buffers : memory of the step before, see layers/buffers.py.
 
         Returns
         -------
@@ -157,23 +162,25 @@ class MRNN(Captioner):
             w, r, image, batch.sentence, p["Vw"], p["Vr"], p["Vi"], p["bm"]
         )
         m, c_dm = dropout_forward(m, c.dropout_multimodal, rng)
-        logits, c_o = affine_forward(m, p["Wo"], p["bo"])
-        losses, c_s = softmax_loss_forward(logits, batch.targets)
-        return losses, (c_rows, c_e, c_w, c_gw, c_dw, c_r, c_dr, c_m, c_dm, c_o, c_s)
+        losses, c_o = output_forward(m, p["Wo"], p["bo"], batch.targets, buffers)
+        return losses, (c_rows, c_e, c_w, c_gw, c_dw, c_r, c_dr, c_m, c_dm, c_o)
 
-    def backward(self, dlosses: np.ndarray, cache: tuple) -> dict[str, np.ndarray]:
+    def backward(
+        self, dlosses: np.ndarray, cache: tuple, buffers: Buffers | None = None
+    ) -> dict[str, np.ndarray]:
         """Send the gradient of every token's loss back to the parameters.
 
         The same lines as `forward`, from the last to the first. The second embedding
         feeds two layers, so two gradients meet in dw.
         """
-        c_rows, c_e, c_w, c_gw, c_dw, c_r, c_dr, c_m, c_dm, c_o, c_s = cache
+        c_rows, c_e, c_w, c_gw, c_dw, c_r, c_dr, c_m, c_dm, c_o = cache
         g = {}
-        dlogits = softmax_loss_backward(dlosses, c_s)
-        dm, g["Wo"], g["bo"] = affine_backward(dlogits, c_o)
+        dm, g["Wo"], g["bo"] = output_backward(dlosses, c_o, buffers)
         dm = dropout_backward(dm, c_dm)
-        dw, dr, _, g["Vw"], g["Vr"], g["Vi"], g["bm"] = multimodal_backward(dm, c_m)
-        # The CNN is frozen: the gradient of the image goes nowhere.
+        # The CNN is frozen: the gradient of the image would go nowhere.
+        dw, dr, _, g["Vw"], g["Vr"], g["Vi"], g["bm"] = multimodal_backward(
+            dm, c_m, frozen_image=True, buffers=buffers
+        )
         dr = dropout_backward(dr, c_dr)
         dx, g["U"], g["br"] = recurrent_backward(dr, c_r)
         dw += dx
@@ -181,7 +188,7 @@ class MRNN(Captioner):
         dw = stanh_backward(dw, c_gw)
         de, g["W2"], g["b2"] = affine_backward(dw, c_w)
         drows = stanh_backward(de, c_e)
-        g["E1"] = embedding_backward(drows, c_rows)
+        g["E1"] = embedding_backward(drows, c_rows, buffers)
         return g
 
     def refined_features(self, features: np.ndarray) -> np.ndarray:
