@@ -10,6 +10,10 @@ same config with other seeds (a ``[training]`` table with ``seed = 1`` and so on
 
 The vocabulary does not depend on the seed, so such models always fit together.
 
+Two seeds on Flickr8k dev, perplexity 18.10 and 18.18 alone: together 17.20 and BLEU-4
+.202 (beam 5; the first alone .199). The geometric mean of the probabilities, made to
+sum to 1 again, comes to 17.36 and .198, and needs all V of them to score one word.
+
 Knows: probabilities of next words. Does not know: how a member computes them.
 """
 
