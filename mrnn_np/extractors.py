@@ -1,8 +1,9 @@
 """Who turns a picture into numbers: a CNN, the built-in `scenes`, or several together.
 
 An extractor has ``name``, ``sha256`` of its weights, ``feature_preprocessing``,
-``feature_size`` and ``features(images) -> (N, D) float32``. What the first three say is
-its identity: it is written into every file of features and into every model, because
+``feature_size`` and ``features(images) -> (N, D) float32``; a CNN also has the
+``feature_layers`` that these come from. Name, hash, preprocessing and layers are its
+identity: it is written into every file of features and into every model, because
 features of another CNN, or of the same with other weights, mean nothing to a model.
 
 Several CNNs describe an image by their features side by side. They are written with a
@@ -88,13 +89,17 @@ class JoinedExtractor:
 def identity(extractor: object) -> dict[str, Any]:
     """Return name, hash and preprocessing of an extractor, as JSON can hold them.
 
-    Of a joined one also ``parts``, see `join_identities`.
+    The preprocessing of a CNN includes the layers that its features come from. A joined
+    one also has ``parts``, see `join_identities`.
     """
     if isinstance(extractor, JoinedExtractor):
         return join_identities([identity(part) for part in extractor.parts])
     preprocessing = extractor.feature_preprocessing
     if not isinstance(preprocessing, Mapping):
         preprocessing = preprocessing.to_dict()
+    if hasattr(extractor, "feature_layers"):
+        layers = list(extractor.feature_layers)
+        preprocessing = {**preprocessing, "layers": layers}
     return {
         "name": extractor.name,
         "sha256": extractor.sha256,

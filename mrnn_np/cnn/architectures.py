@@ -214,16 +214,28 @@ NETWORKS = {
     ("efficientnet_lite0", None): efficientnet_lite0,
 }
 
-# The layer whose output describes an image, the best one a file has weights for. A map
-# is averaged over its positions. The paper takes fc7 after its ReLU; SqueezeNet has
-# nothing like it, and what precedes its 1000 class maps says more than class scores.
+# The layers whose outputs, one after another, describe an image: the first choice that
+# a file has all the weights for. A map is averaged over its positions. The paper takes
+# fc7 after its ReLU; SqueezeNet has nothing like it, and what precedes its 1000 class
+# maps says more than class scores.
+#
+# EfficientNet-Lite0's last layer knows classes; wide layers before it still know parts,
+# colours and textures. On Flickr8k dev a linear map from the features to the words of
+# the captions found the image of a sentence first (R@1) in 17.2 % of the cases with the
+# last layer alone, 18.9 % with block15 beside it, 19.2 % with block11 too.
 FEATURE_LAYERS = {
-    "alexnet": ("relu7", "pool5"),
-    "vgg16": ("relu7", "pool5"),
-    "vgg19": ("relu7", "pool5"),
-    "squeezenet1_1": ("fire9",),
-    "efficientnet_lite0": ("pool",),
+    "alexnet": (("relu7",), ("pool5",)),
+    "vgg16": (("relu7",), ("pool5",)),
+    "vgg19": (("relu7",), ("pool5",)),
+    "squeezenet1_1": (("fire9",),),
+    "efficientnet_lite0": (("pool", "block15.expand_relu6", "block11.expand_relu6"),),
 }
+# Pixels of the square for features, where it is not the one that a network classifies.
+# A network trained on random crops saw objects larger than a whole picture in the same
+# square shows them, and does better when the square is larger (Touvron et al. 2019,
+# "Fixing the train-test resolution discrepancy"): 16.8 % became 17.2 % with 288 in
+# place of 224, R@10 52.6 % became 54.1 %.
+FEATURE_SIZES = {"efficientnet_lite0": 288}
 
 
 def build(architecture: str, variant: str | None = None) -> list[Layer]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrnn_np.cnn.architectures import FEATURE_LAYERS, Layer, build
+from mrnn_np.cnn.architectures import FEATURE_LAYERS, FEATURE_SIZES, Layer, build
 from mrnn_np.cnn.graph import plan, run
 from mrnn_np.cnn.preprocessing import Preprocessing
 from mrnn_np.cnn.shapes import output_shapes, weight_shapes
@@ -39,7 +39,7 @@ class CNN:
         hold the front of a network only; what needs no weights runs up to the first
         layer that lacks them.
     layer_names : their names; each can be tapped.
-    feature_layer, feature_size : what `features` returns, and its length D.
+    feature_layers, feature_size : what `features` returns, and its length D.
 
     Raises
     ------
@@ -53,7 +53,9 @@ class CNN:
         self.variant = header.get("variant")
         self.sha256 = header.get("content_sha256", "")
         self.preprocessing = Preprocessing.from_dict(header["preprocessing"])
-        self.feature_preprocessing = self.preprocessing.of_whole_picture()
+        self.feature_preprocessing = self.preprocessing.of_whole_picture(
+            FEATURE_SIZES.get(self.architecture)
+        )
         network = build(self.architecture, self.variant)
         _check_weights(self.name, network, weights, self.preprocessing.size)
         self.layers = _front(network, weights)
@@ -64,10 +66,11 @@ class CNN:
             for name, array in weights.items()
         }
         self._prepared: dict[str, np.ndarray] = {}  # transformed filters, see `apply`
-        known = [n for n in FEATURE_LAYERS[self.architecture] if n in self.layer_names]
-        self.feature_layer = known[0] if known else self.layer_names[-1]
-        shapes = output_shapes(self.layers, self.preprocessing.size)
-        self.feature_size = shapes[self.feature_layer][-1]
+        there = set(self.layer_names)
+        known = [n for n in FEATURE_LAYERS[self.architecture] if there.issuperset(n)]
+        self.feature_layers = known[0] if known else self.layer_names[-1:]
+        shapes = output_shapes(self.layers, self.feature_preprocessing.size)
+        self.feature_size = sum(shapes[name][-1] for name in self.feature_layers)
 
     def preprocess(self, images: Iterable) -> np.ndarray:
         """Return the input (N, size, size, 3) float32 to classify a list of images.
@@ -109,7 +112,7 @@ class CNN:
         return {name: outputs[name] for name in taps} if taps else outputs[wanted[0]]
 
     def features(self, images: Iterable, batch_size: int = 4) -> np.ndarray:
-        """Describe each image by one vector: the output of `feature_layer`.
+        """Describe each image by one vector: the outputs of `feature_layers`.
 
         The whole image counts, squashed into the square that the network takes. A map
         is averaged over its positions. Images are read and computed a batch at a time,
@@ -127,9 +130,10 @@ class CNN:
         images = iter(images)
         while batch := list(itertools.islice(images, batch_size)):
             x = self.feature_preprocessing(batch)
-            out = self.forward(x, (self.feature_layer,))
-            out = out[self.feature_layer]
-            found.append(out.mean((1, 2)) if out.ndim == 4 else out)
+            outputs = self.forward(x, self.feature_layers).values()
+            found.append(
+                np.hstack([o.mean((1, 2)) if o.ndim == 4 else o for o in outputs])
+            )
         return np.concatenate(found)
 
     def classify(self, images: Iterable) -> np.ndarray:

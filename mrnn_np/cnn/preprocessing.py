@@ -85,13 +85,16 @@ class Preprocessing:
             )
         return made
 
-    def of_whole_picture(self) -> "Preprocessing":
+    def of_whole_picture(self, size: int | None = None) -> "Preprocessing":
         """Return the same, but with the whole image squashed into the square.
 
         Networks are trained to classify the centre of an image. A caption is about
         all of it, and the centre may lack what the sentence names.
+
+        size : of the square, in pixels; as before when left out.
         """
-        return replace(self, resize="squash", resize_to=self.size)
+        size = size or self.size
+        return replace(self, size=size, resize="squash", resize_to=size)
 
     def __call__(self, images: Iterable) -> np.ndarray:
         """Prepare images for a network.

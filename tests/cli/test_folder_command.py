@@ -76,7 +76,7 @@ def test_the_real_cnn_on_a_folder(pets, tmp_path):
     goal = tmp_path / "f.npz"
     assert main(["features", f"folder:{tmp_path}", "-o", str(goal)]) == 0
     features = Features.load(goal)
-    assert features.matrix.shape == (3, 1280)
+    assert features.matrix.shape == (3, 1280 + 1152 + 672)
     assert features.extractor["name"] == "efficientnet_lite0"
 
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 import mrnn_np
-from mrnn_np.cnn import CNN, Preprocessing, build, load_cnn, weight_shapes
+from mrnn_np.cnn import CNN, Preprocessing, build, load_cnn, network, weight_shapes
 from mrnn_np.errors import InputError
+from mrnn_np.extractors import identity
 from mrnn_np.storage import save_arrays
 
 SIZE = 63  # small enough for plain Python; AlexNet's pool5 is one position here
@@ -41,7 +42,7 @@ def images():
 
 def test_the_front_of_a_network_runs_as_far_as_it_can(front, images):
     assert front.layer_names[-2:] == ("pool5", "dropout6")
-    assert (front.feature_layer, front.feature_size) == ("pool5", 256)
+    assert (front.feature_layers, front.feature_size) == (("pool5",), 256)
     x = front.preprocess(images)
     out = front.forward(x)
     assert out.shape == (3, 1, 1, 256) and out.dtype == np.float32
@@ -71,7 +72,7 @@ def test_features_see_the_whole_image_and_classes_its_centre(front):
 def test_a_map_of_features_is_averaged(images):
     cnn = CNN(*make("squeezenet1_1", variant="keras"))
     x = cnn.preprocess(images)
-    assert cnn.feature_layer == "fire9" and cnn.feature_size == 512
+    assert cnn.feature_layers == ("fire9",) and cnn.feature_size == 512
     whole = cnn.feature_preprocessing(images)
     expected = cnn.forward(whole, ["fire9"])["fire9"].mean((1, 2))
     np.testing.assert_allclose(cnn.features(images), expected, rtol=1e-5)
@@ -93,6 +94,22 @@ def test_what_is_missing_says_where_it_is(front, images):
         front.forward(np.zeros((63, 63, 3)))
 
 
+def test_features_of_several_layers_stand_side_by_side(images, monkeypatch):
+    choices = (("relu7",), ("relu3", "relu1"))  # there is no relu7 in this front
+    monkeypatch.setitem(network.FEATURE_LAYERS, "alexnet", choices)
+    monkeypatch.setitem(network.FEATURE_SIZES, "alexnet", SIZE + 32)
+    cnn = CNN(*make(until="conv3"))
+    assert cnn.feature_layers == ("relu3", "relu1") and cnn.feature_size == 384 + 64
+    x = cnn.feature_preprocessing(images)
+    assert x.shape[1:] == (SIZE + 32, SIZE + 32, 3)
+    assert cnn.preprocess(images).shape[1:] == (SIZE, SIZE, 3)
+    maps = cnn.forward(x, ("relu1", "relu3"))
+    expected = [maps[name].mean((1, 2)) for name in ("relu3", "relu1")]
+    np.testing.assert_allclose(cnn.features(images), np.hstack(expected), rtol=1e-6)
+    made_from = identity(cnn)["preprocessing"]
+    assert made_from["layers"] == ["relu3", "relu1"] and made_from["size"] == SIZE + 32
+
+
 def test_a_file_is_loaded_as_it_was_saved(tmp_path, images):
     header, arrays = make(until="conv3")
     path = tmp_path / "tiny.npz"
@@ -100,7 +117,7 @@ def test_a_file_is_loaded_as_it_was_saved(tmp_path, images):
     cnn = mrnn_np.load_cnn(path)
     assert (cnn.name, cnn.architecture, cnn.variant) == ("tiny", "alexnet", None)
     assert cnn.sha256 == digest and cnn.layer_names[-1] == "relu3"
-    assert cnn.feature_layer == "relu3" and cnn.feature_size == 384
+    assert cnn.feature_layers == ("relu3",) and cnn.feature_size == 384
     np.testing.assert_array_equal(
         cnn.features(images), CNN(header, arrays).features(images)
     )
