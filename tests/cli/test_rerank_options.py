@@ -11,7 +11,7 @@ import pytest
 from mrnn_np.cli import main
 from mrnn_np.data import Vocabulary, get_tokenizer, load_dataset
 from mrnn_np.data.scenes.features import SceneFeatures
-from mrnn_np.decoding.consensus import Consensus
+from mrnn_np.decoding.consensus import NEIGHBOURS, VOTES, Consensus
 from mrnn_np.extractors import identity
 from mrnn_np.features import Features
 from mrnn_np.models import MRNN, MRNNConfig, load_model
@@ -145,11 +145,11 @@ def test_the_recipe_that_chose_the_defaults(folder, capsys, monkeypatch):
     first = shown.partition("\n\n")[2].splitlines()
     ks = [line.split()[0] for line in first[2:9]]
     assert ks == ["10", "20", "30", "40", "60", "80", "100"]
-    # With the defaults it is what evaluate prints (30 neighbours, 125 votes).
+    # With the defaults it is what evaluate prints (20 neighbours, 75 votes).
     assert main(["evaluate", *arguments, "--rerank"]) == 0
     table = capsys.readouterr().out.partition("\n\n")[2].splitlines()
     columns, row = table[0].split(), table[2].split()[3:]
     expected = f"{row[columns.index('BLEU-4')]}/{row[columns.index('CIDEr')]}"
     votes = first[1].split()[3:]
-    cells = next(line for line in first if line.startswith("  30 ")).split()[1:]
-    assert cells[votes.index("125")] == expected
+    cells = next(line for line in first if line.startswith(f"  {NEIGHBOURS} ")).split()[1:]
+    assert cells[votes.index(str(VOTES))] == expected

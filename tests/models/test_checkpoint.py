@@ -152,11 +152,11 @@ def test_a_full_disk_costs_nothing_that_was_there(tmp_path, monkeypatch):
     make_model().save(path)
     before = path.read_bytes()
 
-    def no_space(stream, **arrays):
+    def no_space(stream, array, **options):
         stream.write(b"x" * 100)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", no_space)
+    monkeypatch.setattr(np.lib.format, "write_array", no_space)
     with pytest.raises(InputError, match="cannot be written: No space left"):
         make_model().save(path)
     assert path.read_bytes() == before
