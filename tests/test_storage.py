@@ -87,7 +87,7 @@ def test_a_damaged_file_is_refused(file, arrays, mapped):
         damaged = bytearray(whole)
         damaged[place] ^= 0x11
         file.write_bytes(damaged)
-        with pytest.raises(InputError, match="not a readable|not match their hash"):
+        with pytest.raises(InputError, match=r"not a readable|not match their hash"):
             load_arrays(file, "cnn", mapped=mapped)
     for length in (0, 40, len(whole) // 2, len(whole) - 1):
         file.write_bytes(whole[:length])

@@ -151,5 +151,6 @@ def test_the_recipe_that_chose_the_defaults(folder, capsys, monkeypatch):
     columns, row = table[0].split(), table[2].split()[3:]
     expected = f"{row[columns.index('BLEU-4')]}/{row[columns.index('CIDEr')]}"
     votes = first[1].split()[3:]
-    cells = next(line for line in first if line.startswith(f"  {NEIGHBOURS} ")).split()[1:]
+    row_of_k = next(line for line in first if line.startswith(f"  {NEIGHBOURS} "))
+    cells = row_of_k.split()[1:]
     assert cells[votes.index(str(VOTES))] == expected
