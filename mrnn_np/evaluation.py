@@ -5,10 +5,12 @@ know: how a score is computed or shown.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from mrnn_np import metrics
+from mrnn_np.captioning import caption_images
 from mrnn_np.data import CaptionDataset, get_tokenizer
 from mrnn_np.decoding import Caption
 from mrnn_np.decoding.consensus import Consensus
@@ -17,6 +19,7 @@ from mrnn_np.features import Features
 from mrnn_np.metrics import ptb
 from mrnn_np.metrics.score import Part, Rating, perplexity_part
 from mrnn_np.models.next_word import NextWordModel
+from mrnn_np.parallel import THREADS, Workers
 
 
 def evaluate(
@@ -26,6 +29,8 @@ def evaluate(
     matrix: np.ndarray,
     beam_size: int = 5,
     with_meteor: bool = False,
+    workers: Workers = THREADS,
+    folder: Path | None = None,
 ) -> tuple[Rating, list[Caption]]:
     """Return the scores of a model on some images, and its captions.
 
@@ -38,9 +43,12 @@ def evaluate(
     names : the images; matrix : (n, D), their features as the CNN gave them.
     beam_size : width of the search for the captions.
     with_meteor : see `mrnn_np.metrics.score`.
+    workers, folder : who searches for the captions, and where they are kept meanwhile,
+        see `mrnn_np.captioning`.
     """
     part = rate_sentences(model, dataset, names, matrix)
-    captions = model.caption(matrix, beam_size=beam_size, label="captions")
+    beams = caption_images(model, matrix, beam_size, 1, workers, folder)
+    captions = [beam[0] for beam in beams]
     texts = {name: caption.text for name, caption in zip(names, captions, strict=True)}
     rating = rate_captions(dataset, texts, with_meteor)
     return Rating(rating.images, (part, *rating.parts)), captions
@@ -54,6 +62,8 @@ def evaluate_reranked(
     similarity: str = "cider",
     beam_size: int = 10,
     with_meteor: bool = False,
+    workers: Workers = THREADS,
+    folder: Path | None = None,
 ) -> tuple[Rating, list[Caption], dict[str, Rating]]:
     """Do what `evaluate` does, with the beam's sentences sorted by consensus.
 
@@ -75,9 +85,7 @@ def evaluate_reranked(
     matrix = features.rows(names)
     part = rate_sentences(model, dataset, names, matrix)
     consensus = Consensus.of_training_split(model, dataset, features)
-    beams = model.caption(
-        matrix, beam_size=beam_size, n_best=beam_size, label="captions"
-    )
+    beams = caption_images(model, matrix, beam_size, beam_size, workers, folder)
     tokenize = get_tokenizer(model.tokenizer).tokenize
     references = [list(map(tokenize, dataset.captions[name])) for name in names]
     orders = {"beam": beams}

@@ -9,12 +9,16 @@ Measured on Flickr8k (EfficientNet-Lite0, 2 cores): 13 ms an image with two proc
 of one thread each (7,000 images in 94 s), 20 ms with one process whose BLAS uses both
 cores; about 220 MB a process.
 
-Knows: blocks, processes, and what to do about a broken image. Does not know: how an
-extractor works.
+On a Dask cluster the workers see no file of this machine: the network is sent to each
+once, and every block goes with the compressed files of its images (COCO: 10 MB).
+
+Knows: blocks, and what to do about a broken image. Does not know: how an extractor
+works, who computes a block (mrnn_np/parallel.py).
 """
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +27,13 @@ import numpy as np
 from mrnn_np.errors import InputError
 from mrnn_np.extractors import identity, load_extractor
 from mrnn_np.features import Features
+from mrnn_np.images import send_images
+from mrnn_np.parallel import Workers, spread
 from mrnn_np.progress import progress, say
 
 BLOCK = 64  # images a block: two seconds of work, lost at most when interrupted
 LARGEST_HALF = float(np.finfo(np.float16).max)  # 65504
+ALONE = Workers("processes", 1)  # this process
 
 
 def extract_features(
@@ -34,7 +41,7 @@ def extract_features(
     names: Sequence[str],
     extractor: object | str,
     path: str | Path,
-    jobs: int = 1,
+    workers: Workers = ALONE,
     resume: bool = False,
     dataset: str = "",
 ) -> Features:
@@ -47,7 +54,8 @@ def extract_features(
     names : which images; rows come in this order.
     extractor : its name (see `load_extractor`), or the object itself.
     path : the goal. One that exists is refused, unless `resume` is given.
-    jobs : processes. Each loads the extractor once and shares the cores evenly.
+    workers : who computes: processes that share the cores evenly, by default this one
+        alone, or a Dask cluster.
     resume : go on with what an interrupted run left beside `path`, or add the images
         that the file at `path` lacks. Images that could not be read are tried again.
     dataset : name for the file's header.
@@ -79,9 +87,13 @@ def extract_features(
         images.open(missing[0])  # raises what is wrong with all of them
 
     work = blocks_to_do(missing, parts)
-    task = (images, loaded if jobs == 1 else extractor, dataset)
+    # Processes of this machine load an extractor by its name rather than receive it.
+    by_name = workers.backend == "processes" and workers.count() > 1
+    compute = BlockOfFeatures(extractor if by_name else loaded, dataset)
+    send = send_images if workers.backend == "dask" else lambda images, names: images
+    tasks = ((send(images, block), block) for _, block in work)
+    results = kept(spread(compute, tasks, workers), work)
     try:
-        results = run_blocks(work, task, jobs)
         for name, reason in progress(results, len(missing), "features", "image"):
             if reason:
                 say(f"skipped {name}: {reason}")
@@ -134,62 +146,57 @@ def blocks_to_do(names: Sequence[str], parts: Path) -> list[tuple[Path, list[str
     ]
 
 
-def run_blocks(
-    work: list[tuple[Path, list[str]]], task: tuple, jobs: int
+def kept(
+    results: Iterable[tuple[int, Features]], work: list[tuple[Path, list[str]]]
 ) -> Iterator[tuple[str, str | None]]:
-    """Compute the blocks; yield (image name, reason or None) as they are done."""
-    if jobs == 1:
-        results = (compute_block(*task, part, names) for part, names in work)
-    else:
-        from joblib import Parallel, cpu_count, delayed
-
-        threads = max(1, cpu_count() // jobs)
-        parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
-        results = parallel(
-            delayed(compute_in_worker)(*task, part, names, threads)
-            for part, names in work
-        )
-    for names, failed in results:
+    """Write each block as it comes; yield (image name, why it failed or None)."""
+    for number, features in results:
+        path, names = work[number]
+        features.save(path)
         for name in names:
-            yield name, failed.get(name)
+            yield name, features.failed.get(name)
 
 
-def compute_in_worker(images, extractor, dataset, part, names, threads: int):
-    """Run `compute_block` in a worker process, with its share of the cores."""
-    from threadpoolctl import threadpool_limits
+@dataclass(frozen=True)
+class BlockOfFeatures:
+    """Computes the features of a block of images.
 
-    if isinstance(extractor, str):
-        extractor = load_once(extractor)
-    with threadpool_limits(threads):
-        return compute_block(images, extractor, dataset, part, names)
+    Fields
+    ------
+    extractor : the object, or its name where other processes load it themselves.
+    dataset : name for the header of the block.
+    """
+
+    extractor: object | str
+    dataset: str
+
+    def __call__(self, task: tuple[object, list[str]]) -> Features:
+        """Return the features of a block: where its images are, and their names."""
+        images, names = task
+        extractor = self.extractor
+        if isinstance(extractor, str):
+            extractor = load_once(extractor)
+        good, failed = [], {}
+
+        def pictures():
+            for name in names:
+                try:
+                    picture = images.open(name)
+                except InputError as error:
+                    failed[name] = str(error)
+                    continue
+                good.append(name)
+                yield picture
+
+        matrix = extractor.features(pictures())  # (len(good), D) float32
+        matrix = compact(matrix, good, extractor.name)
+        return Features(good, matrix, identity(extractor), self.dataset, failed)
 
 
 @functools.lru_cache(maxsize=1)
 def load_once(extractor: str) -> object:
     """Load an extractor at the first block that a process computes with it."""
     return load_extractor(extractor)
-
-
-def compute_block(
-    images: object, extractor: object, dataset: str, part: Path, names: list[str]
-) -> tuple[list[str], dict[str, str]]:
-    """Compute and write one block; return its names and the failures among them."""
-    good, failed = [], {}
-
-    def pictures():
-        for name in names:
-            try:
-                picture = images.open(name)
-            except InputError as error:
-                failed[name] = str(error)
-                continue
-            good.append(name)
-            yield picture
-
-    matrix = extractor.features(pictures())  # (len(good), D) float32
-    matrix = compact(matrix, good, extractor.name)
-    Features(good, matrix, identity(extractor), dataset, failed).save(part)
-    return names, failed
 
 
 def compact(matrix: np.ndarray, names: list[str], extractor: str) -> np.ndarray:

@@ -24,7 +24,7 @@ from mrnn_np.errors import InputError
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".webp")
 LARGEST_PIXELS = 64_000_000  # 192 MB as RGB, above any camera of a data set
-LARGEST_BYTES = 256 << 20  # of a compressed file in a zip
+LARGEST_BYTES = 256 << 20  # of a compressed file
 ORIENTATION_TAG = 0x0112
 # Value of the EXIF tag -> what makes the picture upright.
 UPRIGHT = {
@@ -119,6 +119,55 @@ def turn_upright(image: Image.Image, value: int) -> Image.Image:
     return image.transpose(UPRIGHT[value]) if value in UPRIGHT else image
 
 
+def read_file(path: Path) -> bytes:
+    """Return the content of an image file as it is; InputError when that fails."""
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise InputError(f"{path}: more than {LARGEST_BYTES >> 20} MB")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+class SentImages:
+    """Some images as the contents of their files: what goes to another machine.
+
+    Parameters
+    ----------
+    contents : name -> content of the file and what to call it in an error, or the
+        InputError that reading it has raised.
+    """
+
+    def __init__(self, contents: dict[str, tuple[bytes, str] | InputError]) -> None:
+        self.contents = contents
+
+    def open(self, name: str) -> Image.Image:
+        """Return the picture in RGB; InputError when it is missing or broken."""
+        content = self.contents[name]
+        if isinstance(content, InputError):
+            raise content
+        return load_image(*content)
+
+
+def send_images(images: object, names: list[str]) -> object:
+    """Return what opens these images on a machine that sees no file of this one.
+
+    Parameters
+    ----------
+    images : with ``read(name)``, which returns the content of a file and what to call
+        it in an error. Without, it does not depend on files and is returned as it is.
+    """
+    if not hasattr(images, "read"):
+        return images
+    contents = {}
+    for name in names:
+        try:
+            contents[name] = images.read(name)
+        except InputError as error:
+            contents[name] = error
+    return SentImages(contents)
+
+
 class ImageFolder:
     """The images of one folder, by file name.
 
@@ -143,9 +192,13 @@ class ImageFolder:
 
     def open(self, name: str) -> Image.Image:
         """Return the picture in RGB; InputError when it is missing or broken."""
+        return load_image(*self.read(name))
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        """Return the content of a file and its path; InputError as of `open`."""
         if name not in self:
             raise InputError(f"{self.path}: holds no image {name!r}")
-        return load_image(self.path / name)
+        return read_file(self.path / name), str(self.path / name)
 
 
 class ImageZip:
@@ -203,16 +256,19 @@ class ImageZip:
 
     def open(self, name: str) -> Image.Image:
         """Return the picture in RGB; InputError when it is missing or broken."""
+        return load_image(*self.read(name))
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        """Return the content of a file and what to call it; InputError as of `open`."""
         if name not in self:
             raise InputError(f"{self.path}: holds no image {name!r}")
         label = f"{self.path}: {name}"
         if self._members[name].file_size > LARGEST_BYTES:
             raise InputError(f"{label}: more than {LARGEST_BYTES >> 20} MB unpacked")
         try:
-            content = self._archive.read(self._members[name])
+            return self._archive.read(self._members[name]), label
         except Exception as error:  # wrong checksum, encrypted, unknown method ...
             raise InputError(f"{label}: cannot be unpacked: {error}") from error
-        return load_image(content, label)
 
 
 class NoImages:
@@ -236,6 +292,8 @@ class NoImages:
     def open(self, name: str) -> Image.Image:
         """Raise InputError with the reason."""
         raise InputError(self.reason)
+
+    read = open
 
 
 def is_image_name(name: str) -> bool:

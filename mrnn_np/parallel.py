@@ -146,7 +146,7 @@ def _on_cluster(
         # As a task, not as data: what a task gave is had again when it is lost.
         shared = _submit(client, _itself, function)
         cores = sum(client.nthreads().values())
-        numbers, running = {}, as_completed()
+        numbers, running = {}, as_completed(loop=client.loop)
         for number, item in enumerate(items):
             future = _submit(client, _on_one_core, shared, item)
             numbers[future] = number
@@ -181,8 +181,9 @@ def _on_one_core(function: Callable, item):
 
 def _collect(future, numbers: dict, scheduler: str) -> tuple[int, Any]:
     """Return number and result of a task that is done."""
+    from concurrent.futures import CancelledError
+
     from distributed import KilledWorker
-    from distributed.client import FutureCancelledError
 
     number = numbers.pop(future)
     try:
@@ -192,7 +193,7 @@ def _collect(future, numbers: dict, scheduler: str) -> tuple[int, Any]:
             f"{scheduler}: block {number} ended every worker that tried it: is there "
             "too little memory? What else was computed is kept"
         ) from None
-    except FutureCancelledError:
+    except CancelledError:
         raise InputError(
             f"{scheduler}: the scheduler was lost: what was computed is kept"
         ) from None
@@ -207,7 +208,8 @@ def _connect(scheduler: str):
         ``PATIENCE``, or other versions of ``PACKAGES`` than here.
     """
     try:
-        from distributed import Client, VersionMismatchWarning
+        from distributed import Client
+        from distributed.versions import VersionMismatchWarning
     except ImportError:
         raise InputError(
             "--backend dask needs Dask: pip install 'mrnn_np[dask]'"

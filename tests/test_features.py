@@ -14,9 +14,11 @@ from mrnn_np.extraction import compact, extract_features
 from mrnn_np.extractors import check_same_extractor, identity, load_extractor
 from mrnn_np.features import Features
 from mrnn_np.images import ImageFolder, NoImages
+from mrnn_np.parallel import Workers
 
 SCENES = SceneImages()
 NAMES = SCENES.names()[:10]
+TWO = Workers("processes", 2)
 
 
 class Brightness:
@@ -63,8 +65,10 @@ def test_rows_equal_what_the_extractor_says(tmp_path):
 
 def test_two_processes_give_the_same(tmp_path):
     one = extract_features(SCENES, NAMES, "scenes", tmp_path / "1.npz")
-    two = extract_features(SCENES, NAMES, "scenes", tmp_path / "2.npz", jobs=2)
-    given = extract_features(SCENES, NAMES, SceneFeatures(), tmp_path / "3.npz", jobs=2)
+    two = extract_features(SCENES, NAMES, "scenes", tmp_path / "2.npz", workers=TWO)
+    given = extract_features(
+        SCENES, NAMES, SceneFeatures(), tmp_path / "3.npz", workers=TWO
+    )
     assert one.names == two.names == given.names
     assert np.array_equal(one.matrix, two.matrix)
     assert np.array_equal(one.matrix, given.matrix)

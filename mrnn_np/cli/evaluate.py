@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mrnn_np.cli.inputs import (
+    add_backend,
     add_beam,
     add_checkpoint,
     add_features,
     beam_width,
     load_scoring,
     together,
+    workers_of,
 )
 
 EXAMPLE = (
@@ -51,8 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="OUT",
         help="write the scores, their intervals and those of each image to OUT and the "
-        "captions, in the form of COCO results, beside it to OUT with .captions.json",
+        "captions, in the form of COCO results, beside it to OUT with .captions.json; "
+        "a run that was stopped goes on from the captions it had, in OUT.part",
     )
+    add_backend(parser, "threads")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,9 +89,17 @@ def run(args: argparse.Namespace) -> int:
     if others:
         show_comparison(args.rerank, rating, others)
     if args.json:
+        from mrnn_np.captioning import remove_captions
+
         scores = {name: other.corpus for name, other in others.items()}
         write_results(args, rating, intervals, numbered(dataset, captions), scores)
+        remove_captions(parts_of(args.json))
     return 0
+
+
+def parts_of(goal: Path) -> Path:
+    """Return the folder that keeps the captions until everything is written."""
+    return goal.with_name(f"{goal.name}.part")
 
 
 def wrong_use(args: argparse.Namespace) -> str | None:
@@ -108,17 +120,33 @@ def from_model(args: argparse.Namespace) -> tuple:
     """
     from mrnn_np.evaluation import evaluate, evaluate_reranked
 
+    workers, folder = workers_of(args), args.json and parts_of(args.json)
     model, dataset, features = load_scoring(args)
     names = images_of(dataset, args.split)
     names = [name for name in names if name not in features.failed]
     others = {}
     if args.rerank:
         rating, captions, others = evaluate_reranked(
-            model, dataset, names, features, args.rerank, args.beam, with_meteor=True
+            model,
+            dataset,
+            names,
+            features,
+            args.rerank,
+            args.beam,
+            True,
+            workers,
+            folder,
         )
     else:
         rating, captions = evaluate(
-            model, dataset, names, features.rows(names), args.beam, with_meteor=True
+            model,
+            dataset,
+            names,
+            features.rows(names),
+            args.beam,
+            True,
+            workers,
+            folder,
         )
     texts = {name: caption.text for name, caption in zip(names, captions, strict=True)}
     return rating, texts, dataset, others

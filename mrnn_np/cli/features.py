@@ -3,19 +3,13 @@
 import argparse
 import time
 
+from mrnn_np.cli.inputs import add_backend, workers_of
+
 DEFAULT_CNN = "efficientnet_lite0"
 EXAMPLE = (
     "mrnn-np features flickr8k:data/flickr8k --cnn efficientnet_lite0 "
     "-o flickr8k.lite0.npz --jobs 2"
 )
-
-
-def positive(text: str) -> int:
-    """Return a number from 1 on; argparse reports anything else."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="F.npz", required=True, help="file to write"
     )
     parser.add_argument("--split", metavar="S", help="one split (default: all)")
-    parser.add_argument(
-        "--jobs", metavar="J", type=positive, default=1, help="processes (default: 1)"
-    )
+    add_backend(parser, "loky", jobs=1)
     parser.add_argument(
         "--resume",
         action="store_true",
@@ -45,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from mrnn_np.extraction import extract_features
     from mrnn_np.progress import say
 
+    workers = workers_of(args)
     dataset = load_dataset(args.dataset)
     for remark in dataset.remarks:
         say(f"{dataset.name}: {remark}")
@@ -54,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     cnn = args.cnn or ("scenes" if is_scenes else DEFAULT_CNN)
     start = time.perf_counter()
     features = extract_features(
-        dataset.images, names, cnn, args.output, args.jobs, args.resume, dataset.name
+        dataset.images, names, cnn, args.output, workers, args.resume, dataset.name
     )
     seconds = time.perf_counter() - start
     failed = f", {len(features.failed)} could not be read" if features.failed else ""

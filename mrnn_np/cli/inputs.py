@@ -51,6 +51,51 @@ def add_beam(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def positive(text: str) -> int:
+    """Return a number from 1 on; argparse reports anything else."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def add_backend(
+    parser: argparse.ArgumentParser, local: str, jobs: int | None = None
+) -> None:
+    """Add --jobs, --backend and --scheduler; `workers_of` understands them.
+
+    Parameters
+    ----------
+    local : what works on this machine, "threads" or "loky" (processes).
+    jobs : how many when --jobs is not given, None for all cores.
+    """
+    kind = {"threads": "threads", "loky": "processes"}[local]
+    parser.add_argument(
+        "--jobs",
+        type=positive,
+        default=jobs,
+        metavar="J",
+        help=f"{kind} (default: {jobs or 'cores'})",
+    )
+    parser.add_argument(
+        "--backend",
+        choices=[local, "dask"],
+        default=local,
+        help=f"{kind} of this machine (default), or the workers of a Dask cluster",
+    )
+    parser.add_argument(
+        "--scheduler", metavar="HOST:PORT", help="of the Dask cluster, with its port"
+    )
+
+
+def workers_of(args: argparse.Namespace):
+    """Return the `Workers` that the options of `add_backend` ask for."""
+    from mrnn_np.parallel import Workers
+
+    backend = "processes" if args.backend == "loky" else args.backend
+    return Workers(backend, args.jobs, args.scheduler)
+
+
 def beam_width(args: argparse.Namespace) -> int:
     """Return --beam, or the paper's choice: wider when the sentences are reranked."""
     if args.beam is not None:

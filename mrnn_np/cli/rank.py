@@ -7,7 +7,14 @@ import argparse
 import json
 from pathlib import Path
 
-from mrnn_np.cli.inputs import add_checkpoint, add_features, load_scoring, together
+from mrnn_np.cli.inputs import (
+    add_backend,
+    add_checkpoint,
+    add_features,
+    load_scoring,
+    together,
+    workers_of,
+)
 
 EXAMPLE = (
     "mrnn-np rank flickr8k:DIR --split dev --features flickr8k.npz "
@@ -49,9 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MB",
         help="for intermediate results (default 1024)",
     )
-    parser.add_argument(
-        "--jobs", type=int, metavar="J", help="threads (default: cores)"
-    )
+    add_backend(parser, "threads")
     parser.add_argument(
         "--json", type=Path, metavar="OUT", help="write the table to OUT"
     )
@@ -68,7 +73,6 @@ def run(args: argparse.Namespace) -> int:
     import time
 
     import numpy as np
-    from joblib import cpu_count
 
     from mrnn_np.errors import InputError
     from mrnn_np.machine import gemm_speed
@@ -79,8 +83,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--matrix keeps an exact matrix: leave out --shortlist")
     if args.samples < 1:
         raise InputError(f"--samples must be 1 or more, not {args.samples}")
-    if args.jobs is not None and args.jobs < 1:
-        raise InputError(f"--jobs must be 1 or more, not {args.jobs}")
+    workers = workers_of(args)
     model, dataset, features = load_scoring(args)
     names = [n for n in dataset.split(args.split) if n not in features.failed]
     if not names:
@@ -89,15 +92,15 @@ def run(args: argparse.Namespace) -> int:
         dataset.images.open(names[0])  # better told now than after the work
     rng = np.random.default_rng(0)
     sampled = sample_training(dataset, features, args.samples, rng)
-    jobs = args.jobs or cpu_count()
-    before = gemm_speed(jobs)
+    here = workers.backend != "dask"
+    before = gemm_speed(workers.count()) if here else 0.0
     start = time.perf_counter()
     result = retrieve(
         model, dataset, names, features.rows(names), features.rows(sampled), rng,
-        args.shortlist, jobs, args.memory, args.matrix,
+        args.shortlist, workers, args.memory, args.matrix,
     )  # fmt: skip
     seconds = time.perf_counter() - start
-    limit = (before + gemm_speed(jobs)) / 2
+    limit = (before + gemm_speed(workers.count())) / 2 if here else None
     for line in effort(result, seconds, limit):
         say(line)
     print(
@@ -134,8 +137,8 @@ def sample_training(dataset, features, count: int, rng) -> list[str]:
     return [names[i] for i in chosen]
 
 
-def effort(result, seconds: float, limit: float) -> list[str]:
-    """Say what was computed, and how fast beside the machine's limit."""
+def effort(result, seconds: float, limit: float | None) -> list[str]:
+    """Say what was computed, and how fast beside the machine's limit if it has one."""
     if result.work is None:
         return [
             f"{100 * result.skipped:.1f} % of the pairs were skipped: their scores are "
@@ -145,12 +148,17 @@ def effort(result, seconds: float, limit: float) -> list[str]:
     if not work.multiply_adds:
         return ["likelihoods read from the file of an earlier run"]
     speed = work.multiply_adds / seconds
+    share = ""
+    if limit:
+        share = (
+            f", {100 * speed / limit:.0f} % of this machine's matrix product "
+            f"({2 * limit / 1e9:.0f}, measured before and after)"
+        )
     return [
         f"{work.rows} beginnings of sentences in place of {work.rows_alone}: "
         f"{work.rows / work.rows_alone:.2f} of the multiply-adds",
         f"{work.multiply_adds / 1e12:.1f} T multiply-adds in {seconds:.0f} s: "
-        f"{2 * speed / 1e9:.0f} GFLOP/s, {100 * speed / limit:.0f} % of this machine's "
-        f"matrix product ({2 * limit / 1e9:.0f}, measured before and after)",
+        f"{2 * speed / 1e9:.0f} GFLOP/s{share}",
     ]
 
 

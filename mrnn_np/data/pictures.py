@@ -10,7 +10,14 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from mrnn_np.errors import InputError
-from mrnn_np.images import ImageFolder, ImageZip, NoImages, is_image_name, load_image
+from mrnn_np.images import (
+    ImageFolder,
+    ImageZip,
+    NoImages,
+    is_image_name,
+    load_image,
+    read_file,
+)
 
 
 class ImageTree:
@@ -44,9 +51,13 @@ class ImageTree:
 
     def open(self, name: str) -> Image.Image:
         """Return the picture in RGB; InputError when it is missing or broken."""
+        return load_image(*self.read(name))
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        """Return the content of a file and its path; InputError as of `open`."""
         if name not in self:
             raise InputError(f"{self.path}: holds no image {name!r}")
-        return load_image(self.path / name)
+        return read_file(self.path / name), str(self.path / name)
 
 
 class ImageUnion:
@@ -69,10 +80,16 @@ class ImageUnion:
 
     def open(self, name: str) -> Image.Image:
         """Return the picture in RGB; InputError when it is missing or broken."""
-        for place in self.places:
-            if name in place:
-                return place.open(name)
-        return self.places[0].open(name)  # which raises what it says of such a name
+        return self._place(name).open(name)
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        """Return the content of a file and what to call it; InputError as of `open`."""
+        return self._place(name).read(name)
+
+    def _place(self, name: str) -> object:
+        """Return who has a name, else the first, which raises what it says of it."""
+        having = (place for place in self.places if name in place)
+        return next(having, self.places[0])
 
 
 def find_pictures(

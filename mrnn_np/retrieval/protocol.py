@@ -22,7 +22,9 @@ import numpy as np
 
 from mrnn_np.data import CaptionDataset, get_tokenizer
 from mrnn_np.errors import InputError
-from mrnn_np.retrieval.likelihood import Work, log_likelihoods, members
+from mrnn_np.parallel import THREADS, Workers
+from mrnn_np.parts import members
+from mrnn_np.retrieval.likelihood import Work, log_likelihoods
 from mrnn_np.retrieval.ranking import (
     Recall,
     first_ranks,
@@ -71,7 +73,7 @@ def retrieve(
     training: np.ndarray,
     rng: np.random.Generator,
     shortlist: int | None = None,
-    jobs: int | None = None,
+    workers: Workers = THREADS,
     memory: int = 1024,
     path: str | Path | None = None,
 ) -> Retrieval:
@@ -83,7 +85,7 @@ def retrieve(
     training : (samples, D), features of sampled training images.
     rng : for a shortlist's guesses.
     shortlist : its length; None compares every pair exactly.
-    jobs, memory, path : see `log_likelihoods`.
+    workers, memory, path : see `log_likelihoods`.
     """
     tokenize = get_tokenizer(model.tokenizer).tokenize
     sentences, owner, words = [], [], []
@@ -99,12 +101,14 @@ def retrieve(
     everything = np.vstack([matrix, training, members(model)[0].feature_mean])
     relevant = relevance(owner, n)
     if shortlist is None:
-        scores, work = log_likelihoods(model, everything, words, jobs, memory, path)
+        scores, work = log_likelihoods(model, everything, words, workers, memory, path)
         exact = np.ones_like(relevant)
     else:
         standard = model.standardise(everything)
         scores, work = guess_likelihoods(model, standard, words, rng), None
-        found = look_closely(model, standard[:n], words, scores[:, :n], shortlist, jobs)
+        found = look_closely(
+            model, standard[:n], words, scores[:, :n], shortlist, workers
+        )
         scores[:, :n], exact = found.scores, found.exact
     normalisers = {
         "marginal": marginal(scores[:, n:-1]),

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrnn_np.errors import InputError
+from mrnn_np.parallel import THREADS, Workers, spread
 from mrnn_np.progress import progress
-from mrnn_np.retrieval.likelihood import in_threads
 from mrnn_np.retrieval.ranking import image_to_sentence_scores, marginal
 from mrnn_np.retrieval.scoring import MultimodalScorer, scorer
 from mrnn_np.retrieval.trie import build_trie
@@ -93,7 +93,7 @@ def look_closely(
     sentences: Sequence[Sequence[int]],
     guess: np.ndarray,
     size: int,
-    jobs: int | None = None,
+    workers: Workers = THREADS,
 ) -> Shortlisted:
     """Compute exactly what is on a shortlist.
 
@@ -105,22 +105,32 @@ def look_closely(
     ----------
     standard : (images, D) as `standardise` returns them; sentences : word ids.
     guess : (sentences, images) of `guess_likelihoods`.
-    size : length of a shortlist; jobs : threads, all cores when left out.
+    size : length of a shortlist; workers : who computes, by default a thread a core.
     """
     scores = guess.copy()
     for_images = image_to_sentence_scores(guess, marginal(guess))
     exact = largest(guess, size) | largest(for_images, size).T
 
-    def one(image: int) -> tuple[int, np.ndarray, np.ndarray]:
-        chosen = np.flatnonzero(exact[:, image])
-        trie = build_trie([sentences[i] for i in chosen])
-        edges = scorer(model, trie)(standard[image : image + 1])
-        return image, chosen, trie.sentence_sums(edges)[:, 0]
-
-    found = in_threads(one, range(len(standard)), jobs)
-    for image, chosen, values in progress(found, len(standard), "shortlists", "image"):
-        scores[chosen, image] = values
+    chosen = [np.flatnonzero(column) for column in exact.T]
+    tasks = zip(standard[:, None], chosen, strict=True)  # (1, D) and (its sentences,)
+    found = spread(ChosenScorer(model, sentences), tasks, workers)
+    for image, values in progress(found, len(standard), "shortlists", "image"):
+        scores[chosen[image], image] = values
     return Shortlisted(scores, exact)
+
+
+@dataclass(frozen=True)
+class ChosenScorer:
+    """The likelihoods of some of the sentences for one image."""
+
+    model: object
+    sentences: Sequence[Sequence[int]]
+
+    def __call__(self, task: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Return (chosen,) of an image's features (1, D) and the chosen sentences."""
+        features, chosen = task
+        trie = build_trie([self.sentences[i] for i in chosen])
+        return trie.sentence_sums(scorer(self.model, trie)(features))[:, 0]
 
 
 def largest(scores: np.ndarray, size: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from mrnn_np.kernels.log_softmax import (
     log_sums,
 )
 from mrnn_np.models import Ensemble
+from mrnn_np.parallel import Workers
 from mrnn_np.retrieval import likelihood, scoring
 from mrnn_np.retrieval.likelihood import log_likelihoods, sentence_groups
 from mrnn_np.retrieval.scoring import MultimodalScorer, edge_scores_plain
@@ -88,7 +89,7 @@ def test_kernel_lets_nan_through():
 
 def test_matrix_equals_pairs_one_by_one(case):
     model, features, sentences = case
-    found, work = log_likelihoods(model, features, sentences, jobs=2)
+    found, work = log_likelihoods(model, features, sentences, workers=Workers(jobs=2))
     expected = one_by_one(model, features, sentences)
     assert found.shape == (30, 11) and found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -128,7 +129,7 @@ def test_little_memory_gives_groups_and_the_same_numbers(case, monkeypatch):
 def test_too_little_memory_says_how_much(case):
     model, features, sentences = case
     with pytest.raises(InputError, match="not enough memory for 300 threads: allow at"):
-        log_likelihoods(model, features, sentences, jobs=300, memory=4)
+        log_likelihoods(model, features, sentences, workers=Workers(jobs=300), memory=4)
 
 
 def test_an_ensemble_averages_probabilities(case):
@@ -153,7 +154,7 @@ def test_a_stopped_run_goes_on(case, tmp_path, monkeypatch):
     model, features, sentences = case
     path = tmp_path / "s.npz"
     monkeypatch.setattr(likelihood, "BLOCK", 2)
-    whole, _ = log_likelihoods(model, features, sentences, jobs=1)
+    whole, _ = log_likelihoods(model, features, sentences, workers=Workers(jobs=1))
     scored = []
     honest = likelihood.scorer
 
@@ -170,11 +171,13 @@ def test_a_stopped_run_goes_on(case, tmp_path, monkeypatch):
 
     monkeypatch.setattr(likelihood, "scorer", stops_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        log_likelihoods(model, features, sentences, jobs=1, path=path)
+        log_likelihoods(model, features, sentences, workers=Workers(jobs=1), path=path)
     kept = sorted((tmp_path / "s.npz.part").glob("*.npz"))
     assert len(kept) == 3 and not path.exists()
     monkeypatch.setattr(likelihood, "scorer", honest)
-    found, work = log_likelihoods(model, features, sentences, jobs=1, path=path)
+    found, work = log_likelihoods(
+        model, features, sentences, workers=Workers(jobs=1), path=path
+    )
     np.testing.assert_array_equal(found, whole)
     assert work.multiply_adds == work.rows * (11 - 6) * 7 * 12  # only what was missing
     assert path.exists() and not (tmp_path / "s.npz.part").exists()

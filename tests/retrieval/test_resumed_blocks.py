@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from retrieval_cases import small_model, some_sentences
 
+from mrnn_np.parallel import Workers
+from mrnn_np.parts import Parts
 from mrnn_np.retrieval import likelihood
 
 
@@ -21,20 +23,21 @@ def test_blocks_of_another_size_are_not_mistaken(before, after, tmp_path, monkey
         monkeypatch.setattr(likelihood, "sentence_groups", groups)
 
     path, written = tmp_path / "s.npz", []
-    save = likelihood.save_arrays
+    save = Parts.save
 
-    def stops_after_two(file, *rest):
-        save(file, *rest)
-        written.append(file)
+    def stops_after_two(parts, name, arrays):
+        save(parts, name, arrays)
+        written.append(name)
         if len(written) == 2:
             raise KeyboardInterrupt
 
     limits(*before)
-    monkeypatch.setattr(likelihood, "save_arrays", stops_after_two)
+    one = Workers(jobs=1)
+    monkeypatch.setattr(Parts, "save", stops_after_two)
     with pytest.raises(KeyboardInterrupt):
-        likelihood.log_likelihoods(model, features, sentences, jobs=1, path=path)
-    monkeypatch.setattr(likelihood, "save_arrays", save)
+        likelihood.log_likelihoods(model, features, sentences, one, path=path)
+    monkeypatch.setattr(Parts, "save", save)
     limits(*after)
-    found, _ = likelihood.log_likelihoods(model, features, sentences, 1, path=path)
+    found, _ = likelihood.log_likelihoods(model, features, sentences, one, path=path)
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert not (tmp_path / "s.npz.part").exists()
