@@ -147,13 +147,24 @@ class NextWordModel:
         -------
         One `Caption` an image; with `n_best` a list of them an image, best first.
         """
-        standard = self.standardise(features)
-        blocks = [standard[i : i + block] for i in range(0, len(standard), block)]
-        found = []
-        for part in progress(blocks, label=label, unit="block") if label else blocks:
-            found += beam_search(
+        from mrnn_np.parallel import THREADS, spread
+
+        def search(part: np.ndarray) -> list:
+            return beam_search(
                 self, part, beam_size, max_length, length_penalty, n_best or 1
             )
+
+        standard = self.standardise(features)
+        blocks = [standard[i : i + block] for i in range(0, len(standard), block)]
+        # Several blocks: one a core. A single one has all of BLAS's threads for itself.
+        if len(blocks) > 1:
+            results = spread(search, blocks, THREADS)
+        else:
+            results = enumerate(map(search, blocks))
+        if label:
+            results = progress(results, len(blocks), label, "block")
+        beams = dict(results)  # blocks come in the order in which they are done
+        found = [hypotheses for number in sorted(beams) for hypotheses in beams[number]]
         return found if n_best else [hypotheses[0] for hypotheses in found]
 
     def sample(
