@@ -17,8 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
+from drawn import photograph
 from timing import Row
 
 # name of the job, and its limit in seconds
@@ -27,12 +26,6 @@ JOBS = {
     "first": ("mrnn-np caption, the first call ever", 20.0),
     "second": ("mrnn-np caption, from then on", 2.0),
 }
-
-
-def write_photograph(path: Path) -> None:
-    """Draw a JPEG with the smooth shapes of a photograph, 500 x 375."""
-    coarse = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
-    Image.fromarray(coarse).resize((500, 375), Image.Resampling.BICUBIC).save(path)
 
 
 def whole_process(arguments: list[str], cache: Path, cpu: bool) -> tuple[float, int]:
@@ -64,7 +57,7 @@ def measure(repeats: int = 5, cpu: bool = False) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         photo = folder / "photo.jpg"
-        write_photograph(photo)
+        photo.write_bytes(photograph())
         times = {"help": [], "first": [], "second": []}
         sizes = {}
         for number in range(repeats):

@@ -23,6 +23,7 @@ COMMANDS = {
     "rank": "recall and median rank of image and sentence retrieval",
     "search": "find images for a sentence, or sentences for a photograph",
     "gradcheck": "compare every hand-written gradient with a numerical one",
+    "bench": "measure speed and memory, beside PyTorch and others",
 }
 
 
