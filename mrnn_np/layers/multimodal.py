@@ -48,11 +48,8 @@ def multimodal_forward(
 
 
 def multimodal_backward(
-    dm: np.ndarray,
-    cache: Cache,
-    frozen_image: bool = False,
-    buffers: Buffers | None = None,
-) -> tuple[np.ndarray | None, ...]:
+    dm: np.ndarray, cache: Cache, buffers: Buffers | None = None
+) -> tuple[np.ndarray, ...]:
     """Return the gradients by everything but `sentence`.
 
         dz = dm g'(z)
@@ -63,14 +60,11 @@ def multimodal_backward(
     Parameters
     ----------
     dm : (P, M).
-    frozen_image : the image comes from a network that does not learn: dI, as large a
-        product as dVi, is left out.
     buffers : see layers/buffers.py.
 
     Returns
     -------
-    dw (P, R), dr (P, R), dimage (N, D) or None, dVw (R, M), dVr (R, M), dVi (D, M),
-    db (M,).
+    dw (P, R), dr (P, R), dimage (N, D), dVw (R, M), dVr (R, M), dVi (D, M), db (M,).
     """
     w, r, image, sentence, Vw, Vr, Vi, cache_g = cache
     dz = stanh_backward(dm, cache_g)
@@ -81,7 +75,7 @@ def multimodal_backward(
     return (
         dz @ Vw.T,
         dz @ Vr.T,
-        None if frozen_image else per_sentence @ Vi.T,
+        per_sentence @ Vi.T,
         w.T @ dz,
         r.T @ dz,
         dVi,

@@ -193,18 +193,6 @@ def test_l2_by_hand():
     assert layers.l2_forward(params, 0) == 0
 
 
-def test_multimodal_without_the_gradient_of_a_frozen_image():
-    rng = np.random.default_rng(5)
-    arrays = [rng.standard_normal(s) for s in [(3, 4), (3, 4), (2, 5)]]
-    weights = [rng.standard_normal(s) for s in [(4, 6), (4, 6), (5, 6), 6]]
-    m, cache = layers.multimodal_forward(*arrays, np.array([0, 1, 0]), *weights)
-    whole = layers.multimodal_backward(m, cache)
-    frozen = layers.multimodal_backward(m, cache, frozen_image=True)
-    assert frozen[2] is None
-    for a, b in zip(whole[:2] + whole[3:], frozen[:2] + frozen[3:], strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 def test_multimodal_projects_each_image_once_for_all_its_words():
     rng = np.random.default_rng(5)
     w, r = rng.standard_normal((2, 3, 4))
