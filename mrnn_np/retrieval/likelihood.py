@@ -21,7 +21,7 @@ from mrnn_np.errors import InputError
 from mrnn_np.parallel import THREADS, Workers, spread
 from mrnn_np.parts import Parts, fingerprint, load_of, members
 from mrnn_np.progress import progress
-from mrnn_np.retrieval.scoring import ROWS, scorer
+from mrnn_np.retrieval.scoring import rows_at_once, scorer
 from mrnn_np.retrieval.trie import PrefixTrie, build_trie
 from mrnn_np.storage import save_arrays
 
@@ -178,10 +178,10 @@ def sentence_groups(sentences: Sequence, most_words: int) -> list[np.ndarray]:
 def images_a_block(available: int, jobs: int, trie, M: int, V: int) -> int:
     """Return how many images one thread can take at once, from the bytes for all.
 
-    A thread holds ROWS rows of m (M) and of logits (V) in float32, and for each image
-    every edge in float32 and once more in float64 for the sums.
+    A thread holds a block of rows of m (M) and of logits (V) in float32, and for each
+    image every edge in float32 and once more in float64 for the sums.
     """
-    fixed = 4 * ROWS * (M + V)
+    fixed = 4 * rows_at_once(V) * (M + V)
     images = (available // jobs - fixed) // (12 * len(trie.words))
     if images < 1:
         need = jobs * (fixed + 12 * len(trie.words)) * 2 // 2**20 + 1

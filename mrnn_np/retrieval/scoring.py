@@ -23,9 +23,10 @@ from mrnn_np.kernels.log_softmax import chosen_log_probs, chosen_logits, log_sum
 from mrnn_np.models.ensemble import Ensemble, log_mean_exp
 from mrnn_np.retrieval.trie import PrefixTrie
 
-# Rows of logits at once. Fewer pack Wo too often, more leave the cache: 128 to 2048
-# rows differ by 10 % (V = 2,540).
-ROWS = 512
+# Logits at once, 16 MB. With fewer rows of them BLAS packs Wo more often: on two threads
+# 512 rows (V = 2,540) reached 0.83 of the machine's matrix product, 1,024 rows 0.86,
+# 2,048 rows 0.89.
+LOGITS = 2**22
 
 
 def edge_scores_plain(model, trie: PrefixTrie, features: np.ndarray) -> np.ndarray:
@@ -42,7 +43,7 @@ def edge_scores_plain(model, trie: PrefixTrie, features: np.ndarray) -> np.ndarr
     edges = np.empty((len(trie.words), B))
     above = 0  # first node of the level before
     for first, last in itertools.pairwise(trie.levels):
-        step, states = max(1, ROWS // B), []
+        step, states = max(1, rows_at_once(len(model.vocabulary)) // B), []
         for begin in range(first, last, step):
             nodes = np.arange(begin, min(begin + step, last))
             rows = (trie.parents[nodes] - above)[:, None] * B + np.arange(B)
@@ -60,6 +61,11 @@ def edge_scores_plain(model, trie: PrefixTrie, features: np.ndarray) -> np.ndarr
     return edges
 
 
+def rows_at_once(V: int) -> int:
+    """Return how many rows of V logits are computed in one block."""
+    return max(1, LOGITS // V)
+
+
 class MultimodalScorer:
     """The fast way, for a model with `word_terms`, `image_terms`, `Wo` and `bo`.
 
@@ -73,6 +79,7 @@ class MultimodalScorer:
 
     def __init__(self, model, trie: PrefixTrie) -> None:
         self.model, self.trie = model, trie
+        self.rows = rows_at_once(len(model.vocabulary))
         words = model.word_terms(trie.tokens, trie.parents, trie.levels)
         self.words = words.astype(np.float32, copy=False)  # (nodes, M)
         self.words *= np.float32(2 / 3)
@@ -84,8 +91,8 @@ class MultimodalScorer:
         """Score every edge for each image, (B, D) -> (edges, B) float32 nats."""
         trie, B = self.trie, len(features)
         edges = np.empty((len(trie.words), B), np.float32)
-        logits = np.empty((max(ROWS, B), len(self.bo)), np.float32)
-        for first, last, m in self.blocks_of_m(features, self.words, ROWS):
+        logits = np.empty((max(self.rows, B), len(self.bo)), np.float32)
+        for first, last, m in self.blocks_of_m(features, self.words):
             z = np.matmul(m, self.Wo, out=logits[: len(m)])
             offsets = trie.offsets[first : last + 1]
             out = slice(offsets[0], offsets[-1])
@@ -99,7 +106,7 @@ class MultimodalScorer:
         """Return log sum exp z of these nodes (None: of all), (nodes, B) float32."""
         words = self.words if nodes is None else self.words[nodes]
         out = np.empty((len(words), len(features)), np.float32)
-        for first, last, m in self.blocks_of_m(features, words, ROWS):
+        for first, last, m in self.blocks_of_m(features, words):
             log_sums(m @ self.Wo, self.bo, out[first:last].reshape(-1))
         return out
 
@@ -111,7 +118,7 @@ class MultimodalScorer:
         trie, B = self.trie, len(features)
         out = np.empty((len(trie.words), B), np.float32)
         columns = np.ascontiguousarray(self.Wo.T)  # (V, M)
-        for first, last, m in self.blocks_of_m(features, self.words, ROWS):
+        for first, last, m in self.blocks_of_m(features, self.words):
             offsets = trie.offsets[first : last + 1]
             edges = slice(offsets[0], offsets[-1])
             words, offsets = trie.words[edges], offsets - offsets[0]
@@ -119,17 +126,17 @@ class MultimodalScorer:
         return out
 
     def blocks_of_m(
-        self, features: np.ndarray, words: np.ndarray, rows: int
+        self, features: np.ndarray, words: np.ndarray
     ) -> Iterator[tuple[int, int, np.ndarray]]:
         """Yield (first node, last node, the multimodal layer of the nodes between).
 
         The layer comes without its factor 1.7159, (nodes * B, M) with the images of a
         node together, and is overwritten by the next block.
 
-        words : (nodes, M), rows of `self.words`; rows : of a block, about.
+        words : (nodes, M), rows of `self.words`.
         """
         image, B = self.image_terms(features), len(features)
-        step = max(1, rows // B)  # nodes at once
+        step = max(1, self.rows // B)  # nodes at once
         buffer = np.empty((step, B, words.shape[1]), np.float32)
         for first in range(0, len(words), step):
             last = min(first + step, len(words))

@@ -104,7 +104,7 @@ def test_fast_equals_plain_whatever_the_blocks(case, monkeypatch):
     trie, standard = build_trie(sentences), model.standardise(features)
     plain = edge_scores_plain(model, trie, standard)
     for rows in (1, 5, 64, 10_000):
-        monkeypatch.setattr(scoring, "ROWS", rows)
+        monkeypatch.setattr(scoring, "LOGITS", rows * 12)
         fast = MultimodalScorer(model, trie)(standard)
         np.testing.assert_allclose(fast, plain, rtol=1e-5, atol=1e-5)
         again = edge_scores_plain(model, trie, standard)
