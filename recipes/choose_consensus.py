@@ -11,8 +11,10 @@ first. The defaults of mrnn_np/decoding/consensus.py are read off these tables.
 Above the tables: the beam as it is, and two oracles, which sort by the image's own
 references and say how much there is to gain. About a minute after the search.
 
-On Flickr8k dev, with the shipped model, the beam's .192/.467 becomes .217/.562 by CIDEr
-and .221/.558 by BLEU with k = 30, m = 125. Tried as well, and left out:
+On Flickr8k dev, with the shipped model, the beam's .209/.497 becomes .223/.581 by CIDEr
+and .224/.563 by BLEU with k = 20, m = 75. An earlier model with fewer image features
+liked k = 30, m = 125 a little better (.217/.562, and .214/.558 with k = 20, m = 100).
+Tried as well, with that one, and left out:
 
 - the sentence's log-probability added to the votes: BLEU-4 +.003, CIDEr -.004;
 - votes weighted by how near the image is, or neighbours by both features side by side:

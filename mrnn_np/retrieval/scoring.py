@@ -23,9 +23,9 @@ from mrnn_np.kernels.log_softmax import chosen_log_probs, chosen_logits, log_sum
 from mrnn_np.models.ensemble import Ensemble, log_mean_exp
 from mrnn_np.retrieval.trie import PrefixTrie
 
-# Logits at once, 16 MB. With fewer rows of them BLAS packs Wo more often: on two threads
-# 512 rows (V = 2,540) reached 0.83 of the machine's matrix product, 1,024 rows 0.86,
-# 2,048 rows 0.89.
+# Logits at once, 16 MB. With fewer rows of them BLAS packs Wo more often: two threads
+# with 512 rows (V = 2,540) reached 0.83 of the machine's matrix product, with 1,024
+# rows 0.86, with 2,048 rows 0.89.
 LOGITS = 2**22
 
 
