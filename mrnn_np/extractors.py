@@ -179,8 +179,17 @@ def check_same_extractor(
     for name, part in theirs.items():
         for aspect in ("sha256", "preprocessing"):
             if mine[name][aspect] != part[aspect]:
+                what = "weights" if aspect == "sha256" else aspect
                 raise InputError(
                     f"{source}: made by {name}, as the model needs, but with other "
-                    f"{'weights' if aspect == 'sha256' else aspect} "
-                    f"({mine[name][aspect]}, not {part[aspect]}): compute them again"
+                    f"{what} ({difference(mine[name][aspect], part[aspect])}): compute "
+                    "them again"
                 )
+
+
+def difference(given, needed) -> str:
+    """Say how two values differ; of two mappings only the entries that do."""
+    if not isinstance(given, Mapping):
+        return f"{given}, not {needed}"
+    keys = [key for key in {**given, **needed} if given.get(key) != needed.get(key)]
+    return ", ".join(f"{k} {given.get(k)}, not {needed.get(k)}" for k in keys)
