@@ -11,6 +11,7 @@ from PIL import Image
 
 from mrnn_np.data.batches import pack
 from mrnn_np.data.vocabulary import SPECIALS, Vocabulary
+from mrnn_np.extraction import load_once
 from mrnn_np.models.mrnn import MRNN, MRNNConfig
 
 SENTENCES_AN_IMAGE = 5
@@ -55,3 +56,9 @@ def photograph(seed: int = 0, side: tuple[int, int] = (500, 375)) -> bytes:
     smooth = Image.fromarray(coarse).resize(side, Image.Resampling.BICUBIC)
     smooth.save(file, "JPEG")
     return file.getvalue()
+
+
+def describe(cnn: str, files: list[bytes]) -> np.ndarray:
+    """Return the features of JPEG files; a process loads the network once."""
+    pictures = (Image.open(io.BytesIO(file)) for file in files)
+    return load_once(cnn).features(pictures)

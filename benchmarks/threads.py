@@ -8,20 +8,17 @@ machine has to be free.
 """
 
 import argparse
-import io
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from drawn import features, photograph, sentences, training_case
+from drawn import describe, features, photograph, sentences, training_case
 from joblib import cpu_count
-from PIL import Image
 from threadpoolctl import threadpool_limits
 from timing import Row, interleave
 
 import mrnn_np as mr
 from mrnn_np.captioning import caption_images
-from mrnn_np.cnn import load_cnn
 from mrnn_np.parallel import Workers
 from mrnn_np.retrieval.likelihood import log_likelihoods
 
@@ -43,10 +40,10 @@ def training_step() -> Callable[[int], list[np.ndarray]]:
 
 def cnn_features(name: str) -> Callable[[int], list[np.ndarray]]:
     """Return the features of eight JPEG files."""
-    cnn, files = load_cnn(name), [photograph(seed) for seed in range(8)]
+    files = [photograph(seed) for seed in range(8)]
 
     def call(threads: int) -> list[np.ndarray]:
-        return [cnn.features(Image.open(io.BytesIO(file)) for file in files)]
+        return [describe(name, files)]
 
     return call
 

@@ -13,7 +13,10 @@ COLOURS = ("var(--first)", "var(--second)", "var(--soft)")
 
 
 def line_chart(
-    lines: Mapping[str, Sequence[tuple[float, float]]], x_label: str, y_label: str
+    lines: Mapping[str, Sequence[tuple[float, float]]],
+    x_label: str,
+    y_label: str,
+    logarithmic: bool = False,
 ) -> str:
     """Draw one or more lines with a point at every value.
 
@@ -22,6 +25,8 @@ def line_chart(
     lines : name -> (x, y) pairs, at most three lines; pairs that are not finite are
         left out.
     x_label, y_label : what the axes show, with the unit.
+    logarithmic : both axes; all numbers must be positive. What grows like a power of
+        x is then a straight line, and the power is its slope.
 
     Returns an <svg> element.
     """
@@ -32,16 +37,19 @@ def line_chart(
     points = [point for line in lines.values() for point in line]
     if not points:
         return '<p class="soft">There is nothing to draw yet.</p>'
-    x_ticks = nice_ticks(min(x for x, _ in points), max(x for x, _ in points), 8)
-    y_ticks = nice_ticks(min(y for _, y in points), max(y for _, y in points), 5)
+    ticks, scale = (log_ticks, math.log) if logarithmic else (nice_ticks, float)
+    x_ticks = ticks(min(x for x, _ in points), max(x for x, _ in points), 8)
+    y_ticks = ticks(min(y for _, y in points), max(y for _, y in points), 5)
+
+    def share(value: float, ticks: Sequence[float]) -> float:
+        first, last = scale(ticks[0]), scale(ticks[-1])
+        return (scale(value) - first) / (last - first)
 
     def across(x: float) -> float:
-        share = (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0])
-        return LEFT + share * (WIDTH - LEFT - RIGHT)
+        return LEFT + share(x, x_ticks) * (WIDTH - LEFT - RIGHT)
 
     def down(y: float) -> float:
-        share = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
-        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+        return HEIGHT - BOTTOM - share(y, y_ticks) * (HEIGHT - TOP - BOTTOM)
 
     drawn = []
     for y in y_ticks:
@@ -103,3 +111,19 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
     step = power * next(m for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(k * step, 10) for k in range(first, last + 1)]
+
+
+def log_ticks(low: float, high: float, count: int) -> list[float]:
+    """Return 1, 2 and 5 times powers of ten from below `low` to above `high`.
+
+    Where that would be far more than `count`, powers of ten alone.
+    """
+    low, high = low * (1 + 1e-9), high * (1 - 1e-9)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 2)
+    for steps in ((1, 2, 5), (1,)):
+        marks = [float(f"{m}e{p}") for p in powers for m in steps]
+        first = max((i for i, mark in enumerate(marks) if mark <= low), default=0)
+        last = next(i for i, mark in enumerate(marks) if mark >= high and i > first)
+        if last - first <= 1.5 * count:
+            break
+    return marks[first : last + 1]
