@@ -20,9 +20,13 @@ from mrnn_np.kernels.windows import pair, resolve_padding
 
 
 def torch_network(
-    layers: list[Layer], weights: dict[str, np.ndarray], size: int, threads: int
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function (N, H, W, 3) -> output of the last layer, in channels_last."""
+    layers: list[Layer],
+    weights: dict[str, np.ndarray],
+    size: int,
+    wanted: tuple[str, ...],
+    threads: int,
+) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """Return a function (N, H, W, 3) -> outputs of some layers, in channels_last."""
     torch.set_num_threads(threads)
     shapes = output_shapes(layers, size)
     tensors = {}
@@ -66,42 +70,51 @@ def torch_network(
             "dropout": lambda: x,
         }[layer.op]()
 
-    def run(x: np.ndarray) -> np.ndarray:
+    def run(x: np.ndarray) -> list[np.ndarray]:
         with torch.inference_mode():
             values = {"input": torch.from_numpy(x).permute(0, 3, 1, 2)}  # channels_last
             for layer in layers:
                 inputs = [values[name] for name in layer.inputs]
                 values[layer.name] = one(layer, *inputs)
-            out = values[layers[-1].name]
-            return (out.permute(0, 2, 3, 1) if out.ndim == 4 else out).numpy()
+            outputs = [values[name] for name in wanted]
+            return [
+                (o.permute(0, 2, 3, 1) if o.ndim == 4 else o).numpy() for o in outputs
+            ]
 
     return run
 
 
 def onnx_network(
-    layers: list[Layer], weights: dict[str, np.ndarray], size: int, threads: int
-) -> Callable[[np.ndarray], np.ndarray]:
+    layers: list[Layer],
+    weights: dict[str, np.ndarray],
+    size: int,
+    wanted: tuple[str, ...],
+    threads: int,
+) -> Callable[[np.ndarray], list[np.ndarray]]:
     """Return the same function, computed by onnxruntime with all its optimisations."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    model = onnx_model(layers, weights, size).SerializeToString()
+    model = onnx_model(layers, weights, size, wanted).SerializeToString()
     session = onnxruntime.InferenceSession(
         model, options, providers=["CPUExecutionProvider"]
     )
 
-    def run(x: np.ndarray) -> np.ndarray:
+    def run(x: np.ndarray) -> list[np.ndarray]:
         # Its layout is (N, C, H, W): the pictures are turned, which costs little.
         x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
-        out = session.run(None, {"input": x})[0]
-        return out.transpose(0, 2, 3, 1) if out.ndim == 4 else out
+        outputs = session.run(list(wanted), {"input": x})
+        return [o.transpose(0, 2, 3, 1) if o.ndim == 4 else o for o in outputs]
 
     return run
 
 
 def onnx_model(
-    layers: list[Layer], weights: dict[str, np.ndarray], size: int
+    layers: list[Layer],
+    weights: dict[str, np.ndarray],
+    size: int,
+    wanted: tuple[str, ...],
 ) -> onnx.ModelProto:
     """Write a network as ONNX, for any number of images."""
     shapes = output_shapes(layers, size)
@@ -157,15 +170,13 @@ def onnx_model(
             ]
         nodes.append(helper.make_node(op, inputs, [name], **more))
     real = TensorProto.FLOAT
-    last = shapes[layers[-1].name]
-    last = (last[2], *last[:2]) if len(last) == 3 else last
-    graph = helper.make_graph(
-        nodes,
-        "network",
-        [helper.make_tensor_value_info("input", real, ("N", 3, size, size))],
-        [helper.make_tensor_value_info(layers[-1].name, real, ("N", *last))],
-        constants,
-    )
+    outputs = []
+    for name in wanted:
+        *place, channels = shapes[name]
+        shape = ("N", channels, *place)
+        outputs.append(helper.make_tensor_value_info(name, real, shape))
+    picture = helper.make_tensor_value_info("input", real, ("N", 3, size, size))
+    graph = helper.make_graph(nodes, "network", [picture], outputs, constants)
     opset = [helper.make_opsetid("", 18)]
     return helper.make_model(graph, opset_imports=opset, ir_version=9)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from mrnn_np.cnn.architectures import Layer
 from mrnn_np.cnn.operations import WEIGHTED, apply
+from mrnn_np.kernels.room import OUTSIDE, Room
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,19 @@ def run(
     steps: list[Step],
     weights: dict[str, np.ndarray],
     x: np.ndarray,
+    room: Room = OUTSIDE,
     prepared: dict[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """Carry out a plan on a batch and return the wanted outputs by name.
+
+    They lie in the memory of the room, which is used again when they are forgotten.
 
     Parameters
     ----------
     steps : from `plan`.
     weights : ``<layer>.weight`` and ``<layer>.bias``, in the dtype of `x`.
     x : (N, H, W, 3).
+    room : memory and threads to work with.
     prepared : see `apply`: give the same dict again to save the preparation.
     """
     prepared = {} if prepared is None else prepared
@@ -94,7 +99,7 @@ def run(
     for step in steps:
         inputs = [values[name] for name in step.layer.inputs]
         values[step.output] = apply(
-            step.layer, inputs, weights, step.activation, prepared
+            step.layer, inputs, weights, step.activation, room, prepared
         )
         del inputs
         for name in step.finished:

@@ -7,6 +7,7 @@ Does not know: foreign weight formats (mrnn_np/convert), captions.
 import itertools
 import re
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from mrnn_np.cnn.graph import plan, run
 from mrnn_np.cnn.preprocessing import Preprocessing
 from mrnn_np.cnn.shapes import output_shapes, weight_shapes
 from mrnn_np.errors import InputError
+from mrnn_np.kernels.room import Room, all_threads
 from mrnn_np.storage import cache_folder, load_arrays
 
 
@@ -66,6 +68,7 @@ class CNN:
             for name, array in weights.items()
         }
         self._prepared: dict[str, np.ndarray] = {}  # transformed filters, see `apply`
+        self._rooms: list[Room] = []  # those that no call uses at the moment
         there = set(self.layer_names)
         known = [n for n in FEATURE_LAYERS[self.architecture] if there.issuperset(n)]
         self.feature_layers = known[0] if known else self.layer_names[-1:]
@@ -107,9 +110,36 @@ class CNN:
                 "3) with the colours last"
             )
         wanted = taps or self.layer_names[-1:]
+        with all_threads() as (jobs, pool):
+            outputs = self._run(x, wanted, jobs, pool)
+        return outputs if taps else outputs[wanted[0]]
+
+    def _run(
+        self, x: np.ndarray, wanted: tuple[str, ...], jobs: int, pool: Executor | None
+    ) -> dict[str, np.ndarray]:
+        """Return the wanted outputs, computed by `jobs` threads of a pool.
+
+        Two images a thread or more: each thread takes its share of the images and waits
+        for nobody. Fewer: they share the work of every layer.
+        """
+        if len(x) >= 2 * jobs > 2:
+            parts = np.array_split(x, jobs)
+            done = list(pool.map(lambda part: self._run(part, wanted, 1, None), parts))
+            return {
+                name: np.concatenate([out[name] for out in done]) for name in wanted
+            }
+        try:
+            room = self._rooms.pop()
+        except IndexError:  # all of them are in use
+            room = Room()
+        room.jobs, room.pool = jobs, pool
         steps = plan(self.layers, wanted)
-        outputs = run(steps, self.weights, x, self._prepared)
-        return {name: outputs[name] for name in taps} if taps else outputs[wanted[0]]
+        outputs = run(steps, self.weights, x, room, self._prepared)
+        # Copies: the room's memory will be written over.
+        outputs = {name: outputs[name].copy() for name in wanted}
+        room.pool = None
+        self._rooms.append(room)
+        return outputs
 
     def features(self, images: Iterable, batch_size: int = 4) -> np.ndarray:
         """Describe each image by one vector: the outputs of `feature_layers`.
@@ -121,20 +151,27 @@ class CNN:
         Parameters
         ----------
         images : as for `preprocess`, or any iterable of them.
-        batch_size : images computed together. Larger is not faster: four images of
-            the largest layers still fit where the allocator reuses memory.
+        batch_size : images that a thread computes together. Larger is not faster.
 
         Returns (N, feature_size) float32.
         """
         found = [np.empty((0, self.feature_size), np.float32)]
         images = iter(images)
-        while batch := list(itertools.islice(images, batch_size)):
-            x = self.feature_preprocessing(batch)
-            outputs = self.forward(x, self.feature_layers).values()
-            found.append(
-                np.hstack([o.mean((1, 2)) if o.ndim == 4 else o for o in outputs])
-            )
+        batches = iter(lambda: list(itertools.islice(images, batch_size)), [])
+        with all_threads() as (jobs, pool):
+            while group := list(itertools.islice(batches, jobs)):
+                if len(group) == jobs > 1:
+                    found += pool.map(self._describe, group)
+                else:
+                    found += [self._describe(batch, jobs, pool) for batch in group]
         return np.concatenate(found)
+
+    def _describe(
+        self, images: list, jobs: int = 1, pool: Executor | None = None
+    ) -> np.ndarray:
+        x = self.feature_preprocessing(images)
+        outputs = self._run(x, self.feature_layers, jobs, pool).values()
+        return np.hstack([o.mean((1, 2)) if o.ndim == 4 else o for o in outputs])
 
     def classify(self, images: Iterable) -> np.ndarray:
         """Return the probability of each of the 1000 ImageNet classes.

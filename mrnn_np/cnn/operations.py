@@ -12,6 +12,7 @@ from mrnn_np.kernels.bias import LIMITS, add_bias
 from mrnn_np.kernels.convolution import convolution
 from mrnn_np.kernels.depthwise import depthwise
 from mrnn_np.kernels.pooling import average_pool, global_average_pool, max_pool
+from mrnn_np.kernels.room import OUTSIDE, Room
 from mrnn_np.kernels.winograd import TILE, transform_filters, winograd, worth_while
 
 
@@ -26,7 +27,11 @@ def relu6(x: np.ndarray) -> np.ndarray:
 
 
 def fully_connected(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, activation: str | None = None
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    activation: str | None = None,
+    room: Room = OUTSIDE,
 ) -> np.ndarray:
     """Return ``activation(x @ weight + bias)`` of flattened inputs.
 
@@ -34,6 +39,7 @@ def fully_connected(
     ----------
     x : (N, in) or a map (N, H, W, C), flattened in this order to (N, H*W*C).
     weight : (in, out), bias : (out,), dtype of `x`.
+    room : memory and threads to work with.
 
     Raises
     ------
@@ -46,7 +52,14 @@ def fully_connected(
             f"{rows.shape[1]} inputs of shape {x.shape[1:]} for a fully connected "
             f"layer of {len(weight)}: the picture has another size than the network"
         )
-    return add_bias(rows @ weight, bias, activation)
+    out = room.empty((len(rows), len(bias)), x.dtype)
+
+    def work(start, stop):
+        np.matmul(rows, weight[:, start:stop], out=out[:, start:stop])
+        add_bias(out, bias, activation, (start, stop))
+
+    room.each(work, list(room.shares(len(bias), 64)))
+    return out
 
 
 def local_response_normalisation(
@@ -75,7 +88,7 @@ def local_response_normalisation(
     return (x / (k + alpha * energy) ** beta).astype(x.dtype)
 
 
-def convolve(layer, x, weight, bias, activation, prepared) -> np.ndarray:
+def convolve(layer, x, weight, bias, activation, room, prepared) -> np.ndarray:
     """Convolve in the way that suits the shape: by Winograd's tiles or directly.
 
     Filters that were transformed are kept in `prepared` under the layer's name.
@@ -86,39 +99,50 @@ def convolve(layer, x, weight, bias, activation, prepared) -> np.ndarray:
     ):
         if layer.name not in prepared:
             prepared[layer.name] = transform_filters(weight)
-        return winograd(x, prepared[layer.name], bias, layer.padding, activation)
+        filters = prepared[layer.name]
+        return winograd(x, filters, bias, layer.padding, activation, room)
     return convolution(
-        x, weight, bias, layer.stride, layer.padding, layer.groups, activation
+        x, weight, bias, layer.stride, layer.padding, layer.groups, activation, room
     )
 
 
-# op -> function of (layer, list of inputs, weight, bias, activation, prepared). Only
-# the first three, which have weights, can apply an activation on the way.
+def concat(parts: list[np.ndarray], room: Room = OUTSIDE) -> np.ndarray:
+    """Put the channels of several maps side by side."""
+    channels = sum(part.shape[-1] for part in parts)
+    out = room.empty((*parts[0].shape[:-1], channels), parts[0].dtype)
+    return np.concatenate(parts, axis=-1, out=out)
+
+
+# op -> function of (layer, inputs, weight, bias, activation, room, prepared). Only the
+# first three, which have weights, can apply an activation on the way.
 WEIGHTED = {
     "convolution": lambda layer, x, *rest: convolve(layer, x[0], *rest),
-    "depthwise": lambda layer, x, weight, bias, activation, _: depthwise(
-        x[0], weight, bias, layer.stride, layer.padding, activation
+    "depthwise": lambda layer, x, weight, bias, activation, room, _: depthwise(
+        x[0], weight, bias, layer.stride, layer.padding, activation, room
     ),
-    "fully_connected": lambda layer, x, weight, bias, activation, _: fully_connected(
-        x[0], weight, bias, activation
+    "fully_connected": lambda layer, x, weight, bias, activation, room, _: (
+        fully_connected(x[0], weight, bias, activation, room)
     ),
 }
+# op -> function of (layer, inputs, room).
 WEIGHTLESS = {
-    "relu": lambda layer, x: relu(x[0]),
-    "relu6": lambda layer, x: relu6(x[0]),
-    "max_pool": lambda layer, x: max_pool(
+    "relu": lambda layer, x, room: relu(x[0]),
+    "relu6": lambda layer, x, room: relu6(x[0]),
+    "max_pool": lambda layer, x, room: max_pool(
+        x[0], layer.kernel, layer.stride, layer.padding, layer.ceil, room
+    ),
+    "average_pool": lambda layer, x, room: average_pool(
         x[0], layer.kernel, layer.stride, layer.padding, layer.ceil
     ),
-    "average_pool": lambda layer, x: average_pool(
-        x[0], layer.kernel, layer.stride, layer.padding, layer.ceil
+    "global_average_pool": lambda layer, x, room: global_average_pool(x[0]),
+    "local_response_normalisation": lambda layer, x, room: local_response_normalisation(
+        x[0]
     ),
-    "global_average_pool": lambda layer, x: global_average_pool(x[0]),
-    "local_response_normalisation": lambda layer, x: local_response_normalisation(x[0]),
-    "add": lambda layer, x: x[0] + x[1],
-    "concat": lambda layer, x: np.concatenate(x, axis=-1),
+    "add": lambda layer, x, room: np.add(*x, out=room.empty(x[0].shape, x[0].dtype)),
+    "concat": lambda layer, x, room: concat(x, room),
     # Dropout leaves things out while a network is trained. These are not.
-    "dropout": lambda layer, x: x[0],
-    "identity": lambda layer, x: x[0],
+    "dropout": lambda layer, x, room: x[0],
+    "identity": lambda layer, x, room: x[0],
 }
 
 
@@ -127,6 +151,7 @@ def apply(
     inputs: list[np.ndarray],
     weights: dict[str, np.ndarray],
     activation: str | None = None,
+    room: Room = OUTSIDE,
     prepared: dict[str, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Compute the output of one layer.
@@ -137,11 +162,14 @@ def apply(
     inputs : outputs of ``layer.inputs``, in that order, batch axis first.
     weights : holds ``<layer>.weight`` and ``<layer>.bias`` if the layer has them.
     activation : of the layer that follows, if it is to be applied at once.
+    room : memory and threads to work with.
     prepared : what was computed from the weights before (transformed filters), by
         layer; filled as needed. It belongs to these weights.
     """
     prepared = {} if prepared is None else prepared
     if layer.op in WEIGHTED:
         weight, bias = weights[f"{layer.name}.weight"], weights[f"{layer.name}.bias"]
-        return WEIGHTED[layer.op](layer, inputs, weight, bias, activation, prepared)
-    return WEIGHTLESS[layer.op](layer, inputs)
+        return WEIGHTED[layer.op](
+            layer, inputs, weight, bias, activation, room, prepared
+        )
+    return WEIGHTLESS[layer.op](layer, inputs, room)

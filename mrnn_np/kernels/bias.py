@@ -25,7 +25,10 @@ def add_bias_plain(
 
 
 def add_bias(
-    rows: np.ndarray, bias: np.ndarray, activation: str | None = None
+    rows: np.ndarray,
+    bias: np.ndarray,
+    activation: str | None = None,
+    columns: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Add a bias to every row and apply the activation, overwriting `rows`.
 
@@ -36,20 +39,24 @@ def add_bias(
     rows : (P, C), float32 or float64, overwritten.
     bias : (C,), same dtype.
     activation : None, ``"relu"`` (0 and above) or ``"relu6"`` (0 to 6).
+    columns : (start, stop) of the columns to work on; all when left out.
 
     Returns `rows`. A NaN stays a NaN, as in PyTorch.
     """
     low, high = LIMITS[activation]
     scalar = rows.dtype.type
-    _add_bias(rows, bias, scalar(low), scalar(high))
+    start, stop = columns or (0, len(bias))
+    _add_bias(rows, bias, scalar(low), scalar(high), start, stop)
     return rows
 
 
 @njit(cache=True, fastmath=False, nogil=True)
-def _add_bias(rows, bias, low, high):
+def _add_bias(rows, bias, low, high, start, stop):
     for p in range(rows.shape[0]):
-        for c in range(rows.shape[1]):
-            value = rows[p, c] + bias[c]
+        # Views begin at 0: with c from `start` on, these loops would not vectorise.
+        row, shift = rows[p, start:stop], bias[start:stop]
+        for c in range(stop - start):
+            value = row[c] + shift[c]
             # Comparisons, not min and max: they let a NaN through and vectorise.
             value = low if value < low else value
-            rows[p, c] = high if value > high else value
+            row[c] = high if value > high else value

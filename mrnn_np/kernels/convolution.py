@@ -12,14 +12,17 @@ Knows: arrays (N, height, width, channels), windows, groups. Does not know: netw
 """
 
 import numpy as np
+from numba import njit
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mrnn_np.kernels.bias import add_bias, add_bias_plain
+from mrnn_np.kernels.room import OUTSIDE, Room
 from mrnn_np.kernels.windows import Pair, count_positions, pair, resolve_padding
 
 # Bytes of windows that are laid out at once.
 BLOCK = 1 << 20
 FEWEST_ROWS = 512
+FEW = 16  # channels
 
 
 def convolution_plain(
@@ -58,6 +61,7 @@ def convolution(
     padding: int | str | tuple = 0,
     groups: int = 1,
     activation: str | None = None,
+    room: Room = OUTSIDE,
 ) -> np.ndarray:
     """Convolve, add the bias and apply the activation.
 
@@ -73,6 +77,7 @@ def convolution(
     padding : pixels of zeros around the picture, see `resolve_padding`.
     groups : number of groups that C and O are split into.
     activation : None, ``"relu"`` or ``"relu6"``.
+    room : memory and threads to work with.
 
     Returns (N, H', W', O).
 
@@ -82,29 +87,34 @@ def convolution(
         larger than the padded picture.
     """
     kernel, stride, sides, size = _geometry(x, weight, stride, padding, groups)
-    out = np.empty((len(x), *size, weight.shape[3]), x.dtype)
+    out = room.empty((len(x), *size, weight.shape[3]), x.dtype)
+    x = np.ascontiguousarray(x)
     if kernel == stride == (1, 1) and sides == ((0, 0), (0, 0)) and groups == 1:
-        _pointwise(x, weight, bias, activation, out)
+        _pointwise(x, weight[0, 0], bias, activation, room, out)
         return out
 
     c_in, o_in = weight.shape[2], weight.shape[3] // groups
     window = kernel[0] * kernel[1] * c_in  # numbers in one window
-    bands = max(1, _rows_at_once(window, x) // size[1])  # lines of output a block
-    bands, images = min(bands, size[0]), max(1, bands // size[0])
-    columns = np.empty((images * bands * size[1], window), x.dtype)
-    for g in range(groups):
-        filters = weight[..., g * o_in : (g + 1) * o_in].reshape(window, o_in)
-        for n in range(0, len(x), images):
-            part = x[n : n + images, ..., g * c_in : (g + 1) * c_in]
-            windows = _windows(part, kernel, stride, sides)
-            for y in range(0, size[0], bands):
-                block = windows[:, y : y + bands]  # (images, bands, W', kh, kw*c)
-                target = out[n : n + images, y : y + bands, :, g * o_in :][..., :o_in]
-                rows = columns[: np.prod(block.shape[:3])]
-                np.copyto(rows.reshape(block.shape), block)
-                result = rows @ filters
-                add_bias(result, bias[g * o_in : (g + 1) * o_in], activation)
-                target[...] = result.reshape(target.shape)
+    results = out.reshape(-1, out.shape[3])  # (N*H'*W', O)
+    corner = (sides[0][0], sides[1][0])
+
+    def work(first, last):
+        """Compute the lines first, ..., last - 1, counted through all images."""
+        step = -(-_rows_at_once(window + o_in, x) // size[1])
+        columns = room.empty((min(step, last - first) * size[1], window), x.dtype)
+        for line in range(first, last, step):
+            stop = min(line + step, last)
+            rows = results[line * size[1] : stop * size[1]]
+            block = columns[: len(rows)]
+            for g in range(groups):
+                part = slice(g * o_in, (g + 1) * o_in)
+                filters = weight[..., part].reshape(window, o_in)
+                lay_out(x, g * c_in, c_in, kernel, stride, corner, size, line, block)
+                np.matmul(block, filters, out=rows[:, part])
+            add_bias(rows, bias, activation)
+
+    least = -(-FEWEST_ROWS // size[1])
+    room.each(work, list(room.shares(len(x) * size[0], least)))
     return out
 
 
@@ -113,31 +123,75 @@ def _rows_at_once(length, x):
     return max(FEWEST_ROWS, BLOCK // (length * x.itemsize))
 
 
-def _pointwise(x, weight, bias, activation, out):
-    """Convolve with 1x1 filters: every pixel is already its own window."""
-    filters = weight[0, 0]  # (c_in, c_out)
-    rows, results = x.reshape(-1, len(filters)), out.reshape(-1, filters.shape[1])
-    step = _rows_at_once(sum(filters.shape), x)
-    for p in range(0, len(rows), step):
-        np.matmul(rows[p : p + step], filters, out=results[p : p + step])
-        add_bias(results[p : p + step], bias, activation)
+def _pointwise(x, filters, bias, activation, room, out):
+    """Convolve with 1x1 filters (c_in, c_out): every pixel is its own window."""
+    c_in, c_out = filters.shape
+    rows, results = x.reshape(-1, c_in), out.reshape(-1, c_out)
+
+    def work(first, last, start, stop):
+        step = _rows_at_once(c_in + c_out, x)
+        for p in range(first, last, step):
+            block = slice(p, min(p + step, last))
+            target = results[block]
+            np.matmul(rows[block], filters[:, start:stop], out=target[:, start:stop])
+            add_bias(target, bias, activation, (start, stop))
+
+    tasks = [(*share, 0, c_out) for share in room.shares(len(rows), FEWEST_ROWS)]
+    if len(tasks) < room.jobs:
+        # Few rows: let each thread pack its own filters, not all of them once more.
+        tasks = [(0, len(rows), *share) for share in room.shares(c_out, 16)]
+    room.each(work, tasks)
 
 
-def _windows(x, kernel, stride, sides):
-    """Return a view of all windows of a padded copy: (N, H', W', kh, kw * C).
+@njit(cache=True, fastmath=False, nogil=True)
+def lay_out(x, start, c_in, kernel, stride, corner, size, first, columns):
+    """Write the windows of whole lines of the output into rows.
 
-    With the channels last, the kw * C numbers of one row of a window already lie side
-    by side in memory: windows slide over pixels merged with channels, C at a time, and
-    copying them moves long runs.
+    Parameters
+    ----------
+    x : (N, H, W, C), of which the channels start, ..., start + c_in - 1 count.
+    kernel, stride, size : of the window, the step, and the output (H', W').
+    corner : rows and columns of zeros above and to the left of the picture.
+    first : line that the rows begin with, counted through all images.
+    columns : (lines * W', kh * kw * c_in), written.
     """
-    count, height, width, channels = x.shape
-    (top, bottom), (left, right) = sides
-    shape = (count, height + top + bottom, width + left + right, channels)
-    padded = np.zeros(shape, x.dtype)
-    padded[:, top : top + height, left : left + width] = x
-    padded = padded.reshape(*shape[:2], -1)  # (N, H, W * C)
-    windows = sliding_window_view(padded, (kernel[0], kernel[1] * channels), (1, 2))
-    return windows[:, :: stride[0], :: stride[1] * channels]
+    _, height, width, channels = x.shape
+    numbers, cells = x.reshape(-1), columns.reshape(-1)
+    window, step = columns.shape[1], stride[1] * channels
+    for line in range(columns.shape[0] // size[1]):
+        n, y = divmod(first + line, size[0])
+        for i in range(kernel[0]):
+            row = y * stride[0] - corner[0] + i
+            for j in range(kernel[1]):
+                # Output columns low, ..., high - 1 find pixel j in the picture.
+                low = min(size[1], max(0, (corner[1] - j + stride[1] - 1) // stride[1]))
+                high = (width - 1 + corner[1] - j) // stride[1] + 1
+                high = max(low, min(size[1], high))
+                if row < 0 or row >= height:
+                    low = high = size[1]
+                target = cells[line * size[1] * window + (i * kernel[1] + j) * c_in :]
+                for p in range(low):
+                    target[p * window : p * window + c_in] = 0
+                for p in range(high, size[1]):
+                    target[p * window : p * window + c_in] = 0
+                if low == high:
+                    continue
+                left = low * stride[1] - corner[1] + j
+                source = numbers[
+                    ((n * height + row) * width + left) * channels + start :
+                ]
+                target = target[low * window :]
+                if (
+                    c_in < FEW
+                ):  # runs so short that to begin one costs more than to go it
+                    for c in range(c_in):
+                        for p in range(high - low):
+                            target[p * window + c] = source[p * step + c]
+                else:
+                    for p in range(high - low):
+                        pixel, cell = source[p * step :], target[p * window :]
+                        for c in range(c_in):
+                            cell[c] = pixel[c]
 
 
 def _geometry(x, weight, stride, padding, groups):

@@ -15,6 +15,7 @@ from numba import njit
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mrnn_np.kernels.bias import LIMITS, add_bias_plain
+from mrnn_np.kernels.room import OUTSIDE, Room
 from mrnn_np.kernels.windows import Pair, count_positions, pair, resolve_padding
 
 
@@ -44,6 +45,7 @@ def depthwise(
     stride: int | Pair = 1,
     padding: int | str | tuple = 0,
     activation: str | None = None,
+    room: Room = OUTSIDE,
 ) -> np.ndarray:
     """Convolve each channel with its own filter, add the bias, apply the activation.
 
@@ -51,7 +53,7 @@ def depthwise(
     ----------
     x : (N, H, W, C) float32 or float64.
     weight : (kh, kw, C), bias : (C,), same dtype.
-    stride, padding, activation : as in `convolution`.
+    stride, padding, activation, room : as in `convolution`.
 
     Returns (N, H', W', C).
 
@@ -68,31 +70,34 @@ def depthwise(
         count_positions(x.shape[1 + axis], kernel[axis], stride[axis], sides[axis])
         for axis in (0, 1)
     )
-    out = np.empty((len(x), height, width, x.shape[3]), x.dtype)
+    out = room.empty((len(x), height, width, x.shape[3]), x.dtype)
     corner = (sides[0][0], sides[1][0])
     low, high = (x.dtype.type(limit) for limit in LIMITS[activation])
-    _depthwise(np.ascontiguousarray(x), weight, bias, stride, corner, low, high, out)
+    rest = (np.ascontiguousarray(x), weight, bias, stride, corner, low, high, out)
+    lines = room.shares(len(x) * height)
+    room.each(_depthwise, [(*rest, first, last) for first, last in lines])
     return out
 
 
 @njit(cache=True, fastmath={"contract"}, nogil=True)
-def _depthwise(x, weight, bias, stride, corner, low, high, out):
-    count, height, width, channels = x.shape
-    for n in range(count):
-        for y in range(out.shape[1]):
-            top = y * stride[0] - corner[0]
-            for column in range(out.shape[2]):
-                left = column * stride[1] - corner[1]
-                row = out[n, y, column]
-                for c in range(channels):
-                    row[c] = bias[c]
-                # The part of the window that lies inside the picture.
-                for i in range(max(0, -top), min(weight.shape[0], height - top)):
-                    for j in range(max(0, -left), min(weight.shape[1], width - left)):
-                        pixel, factor = x[n, top + i, left + j], weight[i, j]
-                        for c in range(channels):
-                            row[c] += pixel[c] * factor[c]
-                for c in range(channels):
-                    value = row[c]
-                    value = low if value < low else value
-                    row[c] = high if value > high else value
+def _depthwise(x, weight, bias, stride, corner, low, high, out, first, last):
+    """Compute the lines first, ..., last - 1, counted through all images."""
+    _, height, width, channels = x.shape
+    for line in range(first, last):
+        n, y = divmod(line, out.shape[1])
+        top = y * stride[0] - corner[0]
+        for column in range(out.shape[2]):
+            left = column * stride[1] - corner[1]
+            row = out[n, y, column]
+            for c in range(channels):
+                row[c] = bias[c]
+            # The part of the window that lies inside the picture.
+            for i in range(max(0, -top), min(weight.shape[0], height - top)):
+                for j in range(max(0, -left), min(weight.shape[1], width - left)):
+                    pixel, factor = x[n, top + i, left + j], weight[i, j]
+                    for c in range(channels):
+                        row[c] += pixel[c] * factor[c]
+            for c in range(channels):
+                value = row[c]
+                value = low if value < low else value
+                row[c] = high if value > high else value

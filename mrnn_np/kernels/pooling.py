@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.lib.stride_tricks import sliding_window_view
 
+from mrnn_np.kernels.room import OUTSIDE, Room
 from mrnn_np.kernels.windows import Pair, count_positions, pair, resolve_padding
 
 
@@ -62,6 +63,7 @@ def max_pool(
     stride: int | Pair,
     padding: int | str | tuple = 0,
     ceil: bool = False,
+    room: Room = OUTSIDE,
 ) -> np.ndarray:
     """Return the largest number of every window; padding never wins.
 
@@ -71,6 +73,7 @@ def max_pool(
     kernel, stride : window and step, one number or (vertical, horizontal).
     padding : see `resolve_padding`.
     ceil : whether a last window may hang over the edge, see `count_positions`.
+    room : memory and threads to work with.
 
     Returns (N, H', W', C).
 
@@ -79,8 +82,10 @@ def max_pool(
     ValueError : a window larger than the padded picture.
     """
     kernel, stride, sides, size = _geometry(x, kernel, stride, padding, ceil)
-    out = np.empty((len(x), *size, x.shape[3]), x.dtype)
-    _max_pool(np.ascontiguousarray(x), kernel, stride, (sides[0][0], sides[1][0]), out)
+    out = room.empty((len(x), *size, x.shape[3]), x.dtype)
+    corner, x = (sides[0][0], sides[1][0]), np.ascontiguousarray(x)
+    lines = room.shares(len(x) * size[0])
+    room.each(_max_pool, [(x, kernel, stride, corner, out, *share) for share in lines])
     return out
 
 
@@ -124,22 +129,23 @@ def _geometry(x, kernel, stride, padding, ceil):
 
 
 @njit(cache=True, fastmath=False, nogil=True)
-def _max_pool(x, kernel, stride, corner, out):
-    count, height, width, channels = x.shape
-    for n in range(count):
-        for y in range(out.shape[1]):
-            top = y * stride[0] - corner[0]
-            for column in range(out.shape[2]):
-                left = column * stride[1] - corner[1]
-                row = out[n, y, column]
-                row[:] = -np.inf
-                for i in range(max(0, top), min(height, top + kernel[0])):
-                    for j in range(max(0, left), min(width, left + kernel[1])):
-                        pixel = x[n, i, j]
-                        for c in range(channels):
-                            # A NaN wins and stays, as in PyTorch.
-                            if pixel[c] > row[c] or pixel[c] != pixel[c]:
-                                row[c] = pixel[c]
+def _max_pool(x, kernel, stride, corner, out, first, last):
+    """Compute the lines first, ..., last - 1, counted through all images."""
+    _, height, width, channels = x.shape
+    for line in range(first, last):
+        n, y = divmod(line, out.shape[1])
+        top = y * stride[0] - corner[0]
+        for column in range(out.shape[2]):
+            left = column * stride[1] - corner[1]
+            row = out[n, y, column]
+            row[:] = -np.inf
+            for i in range(max(0, top), min(height, top + kernel[0])):
+                for j in range(max(0, left), min(width, left + kernel[1])):
+                    pixel = x[n, i, j]
+                    for c in range(channels):
+                        # A NaN wins and stays, as in PyTorch.
+                        if pixel[c] > row[c] or pixel[c] != pixel[c]:
+                            row[c] = pixel[c]
 
 
 @njit(cache=True, fastmath=False, nogil=True)

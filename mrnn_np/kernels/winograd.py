@@ -29,6 +29,7 @@ import numpy as np
 from numba import njit
 
 from mrnn_np.kernels.bias import LIMITS, add_bias_plain
+from mrnn_np.kernels.room import OUTSIDE, Room
 from mrnn_np.kernels.windows import count_positions, resolve_padding
 
 TILE = 4  # outputs of a tile, each way; its inputs are TILE + 2
@@ -138,6 +139,7 @@ def winograd(
     bias: np.ndarray,
     padding: int | str | tuple = 0,
     activation: str | None = None,
+    room: Room = OUTSIDE,
 ) -> np.ndarray:
     """Convolve with filters of 3 x 3 and stride 1, add the bias, apply the activation.
 
@@ -146,7 +148,7 @@ def winograd(
     x : (N, H, W, C) float32 or float64.
     filters : (36, C, O), same dtype, from `transform_filters`.
     bias : (O,), same dtype.
-    padding, activation : as in `convolution`.
+    padding, activation, room : as in `convolution`.
 
     Returns (N, H', W', O).
 
@@ -165,29 +167,41 @@ def winograd(
     height, width = (
         count_positions(x.shape[axis + 1], 3, 1, sides[axis]) for axis in (0, 1)
     )
-    out = np.empty((len(x), height, width, c_out), x.dtype)
+    out = room.empty((len(x), height, width, c_out), x.dtype)
     corner, x = (sides[0][0], sides[1][0]), np.ascontiguousarray(x)
     low, high = (x.dtype.type(limit) for limit in LIMITS[activation])
     total = len(x) * -(-height // TILE) * -(-width // TILE)
-    block = max(FEWEST_TILES, BLOCK // (36 * (c_in + c_out) * x.itemsize))
-    block = min(total, block)
-    v, m = _planes(block, c_in, x.dtype), _planes(block, c_out, x.dtype)
-    scratch = np.empty((2, 36 * LANES), x.dtype)
-    for first in range(0, total, block):
-        count = min(block, total - first)
-        input_tiles(x, corner, out.shape, first, scratch, v[:, :count])
-        np.matmul(v[:, :count], filters, out=m[:, :count])
-        output_tiles(m[:, :count], bias, low, high, first, scratch, out)
+    most = max(FEWEST_TILES, BLOCK // (36 * (c_in + c_out) * x.itemsize))
+
+    def work(first, last, start, stop):
+        """Compute the channels start, ..., stop - 1 of tiles first, ..., last - 1."""
+        block = min(most, last - first)
+        v = _planes(room, block, c_in, x.dtype)
+        m = _planes(room, block, stop - start, x.dtype)
+        scratch = np.empty((2, 36 * LANES), x.dtype)
+        for tile in range(first, last, block):
+            count = min(block, last - tile)
+            input_tiles(x, corner, out.shape, tile, scratch, v[:, :count])
+            np.matmul(v[:, :count], filters[..., start:stop], out=m[:, :count])
+            output_tiles(
+                m[:, :count], bias[start:stop], low, high, tile, start, scratch, out
+            )
+
+    tasks = [(*share, 0, c_out) for share in room.shares(total, most)]
+    if len(tasks) < room.jobs:
+        # Few tiles: the threads share the filters, whose packing is what takes time.
+        tasks = [(0, total, *share) for share in room.shares(c_out, LANES)]
+    room.each(work, tasks)
     return out
 
 
-def _planes(tiles, channels, dtype):
+def _planes(room, tiles, channels, dtype):
     """Return an array (36, tiles, channels) whose 36 planes do not lie 2^k apart.
 
     Otherwise the 36 numbers of a channel would all compete for the same few places of
     the cache.
     """
-    planes = np.empty((36, tiles * channels + LANES), dtype)
+    planes = room.empty((36, tiles * channels + LANES), dtype)
     return planes[:, : tiles * channels].reshape(36, tiles, channels)
 
 
@@ -256,18 +270,22 @@ def _to_points(source, target):
 
 
 @njit(cache=True, fastmath={"contract"}, nogil=True)
-def output_tiles(m, bias, low, high, first, scratch, out):
-    """Write clip(A^T m A + bias) of the tiles first, first + 1, ... into out."""
+def output_tiles(m, bias, low, high, first, start, scratch, out):
+    """Write clip(A^T m A + bias) of the tiles first, first + 1, ... into out.
+
+    m (36, tiles, channels) and bias belong to the channels of out from start on.
+    """
     across = (out.shape[2] + TILE - 1) // TILE
     down = (out.shape[1] + TILE - 1) // TILE
-    _, height, width, channels = out.shape
+    _, height, width, all_channels = out.shape
+    channels = len(bias)
     numbers = out.reshape(-1)
     here, there = scratch[0], scratch[1]
     for t in range(m.shape[1]):
         n, place = divmod(first + t, down * across)
         top, left = TILE * (place // across), TILE * (place % across)
-        for start in range(0, channels, LANES):
-            c0 = min(start, channels - LANES)  # the last may overlap the one before
+        for begin in range(0, channels, LANES):
+            c0 = min(begin, channels - LANES)  # the last may overlap the one before
             for k in range(36):
                 source = m[k, t, c0:]
                 for c in range(LANES):
@@ -279,7 +297,7 @@ def output_tiles(m, bias, low, high, first, scratch, out):
                 for j in range(min(TILE, width - left)):
                     at = (6 * i + j) * LANES
                     pixel = (n * height + top + i) * width + left + j
-                    target = numbers[pixel * channels + c0 :]
+                    target = numbers[pixel * all_channels + start + c0 :]
                     for c in range(LANES):
                         value = here[at + c] + shift[c]
                         value = low if value < low else value

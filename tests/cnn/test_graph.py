@@ -79,7 +79,7 @@ def test_a_deep_network_keeps_two_maps_at_most(monkeypatch):
     """VGG-16 on one image: never more than an input and an output at a time."""
     alive, most = {"input": 1}, 0
 
-    def count(layer, inputs, weights, activation, prepared):
+    def count(layer, inputs, weights, activation, room, prepared):
         return layer.name
 
     monkeypatch.setattr(graph, "apply", count)

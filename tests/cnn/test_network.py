@@ -1,3 +1,7 @@
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
@@ -108,6 +112,56 @@ def test_features_of_several_layers_stand_side_by_side(images, monkeypatch):
     np.testing.assert_allclose(cnn.features(images), np.hstack(expected), rtol=1e-6)
     made_from = identity(cnn)["preprocessing"]
     assert made_from["layers"] == ["relu3", "relu1"] and made_from["size"] == SIZE + 32
+
+
+def threads(count):
+    """Return a stand-in for `all_threads` that has so many of them."""
+
+    @contextmanager
+    def some_threads():
+        with ThreadPoolExecutor(count) as pool:
+            yield count, pool
+
+    return some_threads
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])  # images; 5 are more than two a thread
+def test_threads_share_the_work(front, images, monkeypatch, count):
+    x = front.preprocess(images[:count])
+    alone = front.forward(x, ("relu1", "pool5"))
+    five = [images[i % 3] for i in range(5)]
+    features = front.features(five, batch_size=2)
+    monkeypatch.setattr(network, "all_threads", threads(2))
+    for name, together in front.forward(x, ("relu1", "pool5")).items():
+        np.testing.assert_allclose(together, alone[name], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        front.features(five, batch_size=2), features, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_memory_is_used_again_but_never_that_of_a_result(front, images):
+    x = front.preprocess(images)
+    first = front.forward(x, ("relu1", "pool5"))
+    kept = {name: array.copy() for name, array in first.items()}
+    front.forward(x[::-1] + 1, ("relu1", "pool5"))
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, kept[name])
+
+
+def test_several_threads_may_use_one_network(front, images):
+    x = front.preprocess(images)
+    inputs = [x * scale for scale in (1, 2, 3, 4)]
+    expected = [front.forward(one) for one in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for got, alone in zip(pool.map(front.forward, inputs), expected, strict=True):
+            np.testing.assert_array_equal(got, alone)
+
+
+def test_a_network_can_be_sent_to_another_process(front, images):
+    x = front.preprocess(images)
+    expected = front.forward(x)
+    sent = pickle.loads(pickle.dumps(front))
+    np.testing.assert_array_equal(sent.forward(x), expected)
 
 
 def test_a_file_is_loaded_as_it_was_saved(tmp_path, images):

@@ -1,0 +1,117 @@
+"""Where a kernel works: memory that is used again, and threads.
+
+Fresh large arrays are slow: the system hands out each page of 4 kB filled with zeros
+when it is first touched, which for the output of a large layer takes as long as
+computing it. A room keeps its blocks of memory and hands them out again.
+
+Knows: blocks and threads. Does not know: what is computed.
+"""
+
+import functools
+import math
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+
+# References to a block that nobody uses: that of the list, and the call's own.
+UNUSED = (lambda blocks: sys.getrefcount(blocks[0]))([np.empty(1)])
+
+
+class Room:
+    """Memory and threads for the kernels of one computation.
+
+    An array of the room is free again when nobody refers to it or to a view of it any
+    more: NumPy's views refer to the block they lie in, so the number of references to
+    the block tells.
+
+    Parameters
+    ----------
+    jobs : threads that may work at the same time.
+    pool : runs them; needed for more than one.
+    """
+
+    def __init__(self, jobs: int = 1, pool: Executor | None = None) -> None:
+        self.jobs, self.pool = jobs, pool
+        self._blocks: list[np.ndarray] = []
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple:
+        return Room, ()  # memory and threads cannot be sent anywhere
+
+    def empty(self, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        """Return an array with anything in it, as ``np.empty`` does.
+
+        Of the free blocks the smallest that is large enough, but at most twice as large
+        as needed; if there is none, a new one.
+        """
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        with self._lock:
+            best = -1
+            for i in range(len(self._blocks)):
+                length = len(self._blocks[i])
+                if (
+                    size <= length <= 2 * size
+                    and (best < 0 or length < len(self._blocks[best]))
+                    and sys.getrefcount(self._blocks[i]) == UNUSED
+                ):
+                    best = i
+            if best < 0:
+                self._blocks.append(np.empty(size, np.uint8))
+            return self._blocks[best][:size].view(dtype).reshape(shape)
+
+    def each(self, function: Callable, tasks: Sequence[tuple]) -> None:
+        """Call function(*task) for every task, by the threads of the room."""
+        if self.pool is None or len(tasks) == 1:
+            for task in tasks:
+                function(*task)
+        else:
+            for _ in self.pool.map(lambda task: function(*task), tasks):
+                pass  # raises here what was raised there
+
+    def shares(self, length: int, least: int = 1) -> Iterator[tuple[int, int]]:
+        """Yield (start, stop) of equal shares of a range, one a thread.
+
+        There are fewer where a share would be smaller than `least`.
+        """
+        parts = max(1, min(self.jobs, length // max(1, least)))
+        for i in range(parts):
+            yield length * i // parts, length * (i + 1) // parts
+
+
+class Outside(Room):
+    """The room of a single call: fresh memory, one thread."""
+
+    def empty(self, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        """Return ``np.empty(shape, dtype)``."""
+        return np.empty(shape, dtype)
+
+
+OUTSIDE = Outside()
+
+
+@contextmanager
+def all_threads() -> Iterator[tuple[int, Executor | None]]:
+    """Yield (jobs, pool): as many threads as BLAS has, which has one meanwhile.
+
+    A network is a chain of short products. BLAS threads that wait for each other in
+    every one of them gain little; threads with work of their own gain nearly all.
+    """
+    pools = _blas()
+    jobs = max((pool.num_threads for pool in pools.lib_controllers), default=1)
+    if jobs == 1:
+        yield 1, None
+    else:
+        with pools.limit(limits=1), ThreadPoolExecutor(jobs) as pool:
+            yield jobs, pool
+
+
+@functools.cache
+def _blas():
+    """Find the BLAS libraries of this process, once: it takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
