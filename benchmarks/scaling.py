@@ -4,9 +4,9 @@
 
 `mrnn-np bench --scaling` is the same. Every point is the median of some calls. Beside
 it stands how long its matrix products alone would take at the full speed of this
-machine, measured in turn: a line that no program can get below, and whose
-slope ours must have where the work is large. The slopes that are printed are those
-between the last two points, on logarithmic axes.
+machine, measured in turn: a line that no program can get below, and whose slope ours
+must have where the work is large. The slopes that are printed are those through the
+last three points, on logarithmic axes.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from drawn import describe, features, photograph, sentences, training_case
 from joblib import cpu_count
 from timing import blas_threads, new_memory
@@ -38,11 +39,19 @@ SECONDS = 0.1  # of measuring the matrix product, after every call
 
 @dataclass(frozen=True)
 class Point:
-    """One measurement: seconds, those of its products, bytes (None: not known)."""
+    """One measurement.
+
+    x : size of the work.
+    seconds : of a call.
+    work : multiply-adds of its matrix products.
+    speed : multiply-adds a second of this machine, at that time.
+    memory : bytes, None if not known.
+    """
 
     x: float
     seconds: float
-    products: float
+    work: float
+    speed: float
     memory: int | None
 
 
@@ -55,18 +64,21 @@ class Series:
     text: str
     points: list[Point]
 
+    def least(self) -> list[float]:
+        """Return the seconds of the products alone; one speed holds for all points."""
+        speed = statistics.median(p.speed for p in self.points)
+        return [p.work / speed for p in self.points]
+
     def slopes(self) -> tuple[float, float]:
         """Return the powers with which time and arithmetic grow at the right end."""
-        a, b = self.points[-2:]
-        run = math.log(b.x / a.x)
-        return (
-            math.log(b.seconds / a.seconds) / run,
-            math.log(b.products / a.products) / run,
-        )
+        last = self.points[-3:]
+        x = np.log([p.x for p in last])
+        both = np.log([(p.seconds, p.work) for p in last])
+        return tuple(np.polyfit(x, both, 1)[0])
 
 
-def timed(call: Callable, repeats: int) -> tuple[float, float]:
-    """Return the seconds of a call, and multiply-adds a second in turn with it."""
+def timed(call: Callable, repeats: int, work: float) -> tuple[float, float, float]:
+    """Return seconds of a call, its work, and multiply-adds a second between calls."""
     call()  # compiles and allocates
     times, speeds = [], []
     for _ in range(repeats):
@@ -74,13 +86,12 @@ def timed(call: Callable, repeats: int) -> tuple[float, float]:
         call()
         times.append(time.perf_counter() - start)
         speeds.append(products(SECONDS))
-    return statistics.median(times), statistics.median(speeds)
+    return statistics.median(times), work, statistics.median(speeds)
 
 
-def point(x: float, call: Callable, multiply_adds: float, repeats: int) -> Point:
+def point(x: float, call: Callable, work: float, repeats: int) -> Point:
     """Measure one call."""
-    seconds, speed = timed(call, repeats)
-    return Point(x, seconds, multiply_adds / speed, new_memory(call))
+    return Point(x, *timed(call, repeats, work), new_memory(call))
 
 
 # --- training -------------------------------------------------------------------------
@@ -111,9 +122,9 @@ def training(
         step = functools.partial(first_step, model, batch)
         trainer = step()
         memory = new_memory(step)  # of a first step, which makes all the buffers
-        seconds, speed = timed(functools.partial(trainer.train_step, batch), repeats)
-        least = step_multiply_adds(model, batch) / speed
-        points.append(Point(value, seconds, least, memory))
+        call = functools.partial(trainer.train_step, batch)
+        work = step_multiply_adds(model, batch)
+        points.append(Point(value, *timed(call, repeats, work), memory))
     return Series(f"A training step against {name}", name, text, points)
 
 
@@ -167,8 +178,7 @@ def features_by_jobs(repeats: int) -> Series:
         def call(workers=workers):
             return list(spread(describe_block, blocks, workers))
 
-        seconds, speed = timed(call, repeats)
-        points.append(Point(jobs, seconds, work / speed, None))
+        points.append(Point(jobs, *timed(call, repeats, work), None))
     text = (
         f"{PHOTOGRAPHS} JPEG files by several processes, which share the cores. One "
         "job has them all for BLAS; more jobs than cores must not cost anything."
@@ -233,11 +243,11 @@ def rows(series: Series) -> list[tuple[str, ...]]:
         (
             f"{p.x:g}",
             f"{1e3 * p.seconds:.1f}",
-            f"{1e3 * p.products:.1f}",
-            f"{p.products / p.seconds:.0%}",
+            f"{1e3 * least:.1f}",
+            f"{least / p.seconds:.0%}",
             "" if p.memory is None else f"{p.memory / 2**20:.1f}",
         )
-        for p in series.points
+        for p, least in zip(series.points, series.least(), strict=True)
     ]
 
 
@@ -255,7 +265,10 @@ def add_section(page: Page, series: Series) -> None:
     """Add chart and table of one series."""
     lines = {
         "measured": [(p.x, 1e3 * p.seconds) for p in series.points],
-        "products alone": [(p.x, 1e3 * p.products) for p in series.points],
+        "products alone": [
+            (p.x, 1e3 * least)
+            for p, least in zip(series.points, series.least(), strict=True)
+        ],
     }
     page.section(
         series.title,
@@ -273,7 +286,7 @@ def main() -> None:
     page = Page(
         "Cost as the work grows",
         "Time of one call beside the time of its matrix products at the full speed of "
-        f"this machine, with {blas_threads()} threads. Both axes are logarithmic.",
+        f"this machine. Threads: {blas_threads()}. Both axes are logarithmic.",
     )
     for series in measure(args.repeats):
         print(f"{series.title}. {slope_line(series)}", flush=True)

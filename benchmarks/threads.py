@@ -19,6 +19,7 @@ from timing import Row, interleave
 
 import mrnn_np as mr
 from mrnn_np.captioning import caption_images
+from mrnn_np.machine import within_cores
 from mrnn_np.parallel import Workers
 from mrnn_np.retrieval.likelihood import log_likelihoods
 
@@ -60,9 +61,9 @@ def beams(model) -> Callable[[int], list[np.ndarray]]:
 
 
 def likelihoods(model) -> Callable[[int], list[np.ndarray]]:
-    """Return the likelihoods of 200 sentences for 16 images."""
+    """Return the likelihoods of 200 sentences for 32 images."""
     texts = [text for five in sentences(model, 40) for text in five]
-    encoded, X = [model.encode(text) for text in texts], features(model, 16)
+    encoded, X = [model.encode(text) for text in texts], features(model, 32)
 
     def call(threads: int) -> list[np.ndarray]:
         return [log_likelihoods(model, X, encoded, Workers(jobs=threads))[0]]
@@ -71,8 +72,11 @@ def likelihoods(model) -> Callable[[int], list[np.ndarray]]:
 
 
 def limited(call: Callable[[int], list[np.ndarray]], threads: int) -> list[np.ndarray]:
-    """Call with so many threads, of BLAS or of our own."""
-    with threadpool_limits(threads):
+    """Call with so many threads, of BLAS or of our own.
+
+    As in training and in extraction, BLAS is not left more threads than cores.
+    """
+    with threadpool_limits(threads), within_cores():
         return call(threads)
 
 
@@ -93,7 +97,7 @@ def measure(repeats: int = 3, cpu: bool = False) -> list[Row]:
         "training step": training_step(),
         "features, 8 images": cnn_features("efficientnet_lite0"),
         "beam 5, 400 images": beams(model),
-        "likelihoods, 200 x 16": likelihoods(model),
+        "likelihoods, 200 x 32": likelihoods(model),
     }
     rows = []
     for job, call in jobs.items():

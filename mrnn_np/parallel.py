@@ -95,9 +95,12 @@ def spread(
         yield from _by_threads(function, items, workers.count())
     elif workers.count() > 1:
         yield from _by_processes(function, items, workers.count())
-    else:  # this process, with as many BLAS threads as it has
-        for number, item in enumerate(items):
-            yield number, function(item)
+    else:  # this process, with all cores for BLAS
+        from mrnn_np.machine import within_cores
+
+        with within_cores():
+            for number, item in enumerate(items):
+                yield number, function(item)
 
 
 def _by_threads(

@@ -27,6 +27,7 @@ import numpy as np
 from mrnn_np.data.batches import Examples, shuffled_batches
 from mrnn_np.errors import InputError
 from mrnn_np.layers import l2_backward, l2_forward
+from mrnn_np.machine import within_cores
 from mrnn_np.models.base import Captioner
 from mrnn_np.models.checkpoint import read_checkpoint
 from mrnn_np.progress import progress, say
@@ -104,7 +105,7 @@ class Trainer:
         best = {name: value.copy() for name, value in self.model.params.items()}
         if resume and (self.out / "best.npz").is_file():
             best = read_checkpoint(self.out / "best.npz", self.model.dtype)[0].params
-        with _DeferredInterrupt() as interrupt:
+        with _DeferredInterrupt() as interrupt, within_cores():
             while not self._finished():
                 if self._train_epoch(train, lengths, interrupt):
                     self._save_last()

@@ -1,0 +1,30 @@
+"""Threads of BLAS and cores of the machine."""
+
+import joblib
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from mrnn_np.machine import products, within_cores
+
+
+def blas_threads():
+    return [
+        one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("threads", "cores", "expected"), [(4, 2, 2), (2, 4, 2), (3, 1, 1)]
+)
+def test_no_more_blas_threads_than_cores(monkeypatch, threads, cores, expected):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
+    with threadpool_limits(threads, user_api="blas"):
+        if not blas_threads() or max(blas_threads()) != threads:
+            pytest.skip("this BLAS does not take a number of threads")
+        with within_cores() as used:
+            assert used == expected and max(blas_threads()) == expected
+        assert max(blas_threads()) == threads
+
+
+def test_some_multiply_adds_a_second_are_made():
+    assert products(0.01) > 1e6
