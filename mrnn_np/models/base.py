@@ -1,7 +1,7 @@
 """What every captioner with parameters of its own can do once it has its layers.
 
-A model adds `initial_params`, `forward`, `backward`, `start` and `step`. What it can
-do with a trained network, scoring and describing, is in `next_word.py`.
+A model adds `param_shapes`, `initial_params`, `forward`, `backward`, `start` and `step`.
+What it can do with a trained network, scoring and describing, is in `next_word.py`.
 
 Knows: parameters, feature statistics, gradients. Does not know: any model's layers.
 """
@@ -40,6 +40,7 @@ class Captioner(NextWordModel):
         dtype=np.float32,
         tokenizer: str = "english",
         extractor: Mapping | None = None,
+        params: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self.config = config
         self.vocabulary = vocabulary
@@ -48,7 +49,8 @@ class Captioner(NextWordModel):
         self.extractor = extractor
         self.feature_mean = np.zeros(config.image_size, self.dtype)
         self.feature_scale = np.ones(config.image_size, self.dtype)
-        params = self.initial_params(rng or np.random.default_rng(0))
+        if params is None:
+            params = self.initial_params(rng or np.random.default_rng(0))
         self.params = {
             name: np.ascontiguousarray(value, self.dtype)
             for name, value in params.items()

@@ -91,6 +91,7 @@ class MRNN(Captioner):
     vocabulary : the V words.
     rng : source of the initial parameters; a Generator of seed 0 when left out.
     dtype : float32 to train and run, float64 to check gradients.
+    params : parameters that are there already; drawn when left out.
 
     Attributes
     ----------
@@ -99,6 +100,17 @@ class MRNN(Captioner):
     """
 
     config_class = MRNNConfig
+
+    def param_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every parameter."""
+        c, V = self.config, len(self.vocabulary)
+        D, E1 = c.image_size, c.embedding_size
+        R, M = c.recurrent_size, c.multimodal_size
+        return {
+            "E1": (V, E1), "W2": (E1, R), "b2": (R,), "U": (R, R), "br": (R,),
+            "Vw": (R, M), "Vr": (R, M), "Vi": (D, M), "bm": (M,),
+            "Wo": (M, V), "bo": (V,),
+        }  # fmt: skip
 
     def initial_params(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Draw parameters such that every layer starts with a variance near 1.

@@ -175,3 +175,11 @@ def test_same_seed_same_parameters():
         MRNN(config, vocabulary, np.random.default_rng(4)).params for _ in range(2)
     )
     assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_the_shapes_of_parameters_are_known_without_drawing_them():
+    config = MRNNConfig(7, 3, 4, 5)
+    model = MRNN(config, Vocabulary([*SPECIALS, "a"], np.ones(5, int)))
+    shapes = {name: value.shape for name, value in model.params.items()}
+    assert model.param_shapes() == shapes
+    assert MRNN(config, model.vocabulary, params={}).params == {}
