@@ -1,6 +1,6 @@
 """What every captioner with parameters of its own can do once it has its layers.
 
-A model adds `param_shapes`, `initial_params`, `forward`, `backward`, `start` and `step`.
+A model adds `param_shapes`, `initial_params`, `forward`, `backward`, `start`, `step`.
 What it can do with a trained network, scoring and describing, is in `next_word.py`.
 
 Knows: parameters, feature statistics, gradients. Does not know: any model's layers.

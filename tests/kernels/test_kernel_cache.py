@@ -106,8 +106,8 @@ def test_compiled_once_and_again_after_an_edit(copy, tmp_path):
 
     file = copy / "kernels" / "bias.py"
     text = file.read_text()
-    assert text.count("rows[p, c] + bias[c]") == 2  # in the docstring, in the kernel
-    file.write_text(text.replace("rows[p, c] + bias[c]", "rows[p, c] - bias[c]"))
+    assert text.count("row[c] + shift[c]") == 1
+    file.write_text(text.replace("row[c] + shift[c]", "row[c] - shift[c]"))
     out, err = run(copy, **folder)
     assert out == "0.0" and LINE in err
 
