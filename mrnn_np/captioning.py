@@ -19,7 +19,7 @@ from mrnn_np.parallel import THREADS, Workers, spread
 from mrnn_np.parts import Parts, fingerprint
 from mrnn_np.progress import progress, say
 
-BLOCK = 100  # images searched together
+BLOCK = 250  # images searched together
 
 
 def caption_images(
