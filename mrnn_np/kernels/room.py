@@ -17,6 +17,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
+# Bytes of a line of the cache. NumPy's arrays begin anywhere in one; reading and writing
+# across its end made depthwise convolutions 15 % slower.
+LINE = 64
 # References to a block that nobody uses: that of the list, and the call's own.
 UNUSED = (lambda blocks: sys.getrefcount(blocks[0]))([np.empty(1)])
 
@@ -54,14 +57,16 @@ class Room:
             for i in range(len(self._blocks)):
                 length = len(self._blocks[i])
                 if (
-                    size <= length <= 2 * size
+                    size + LINE <= length <= 2 * size + LINE
                     and (best < 0 or length < len(self._blocks[best]))
                     and sys.getrefcount(self._blocks[i]) == UNUSED
                 ):
                     best = i
             if best < 0:
-                self._blocks.append(np.empty(size, np.uint8))
-            return self._blocks[best][:size].view(dtype).reshape(shape)
+                self._blocks.append(np.empty(size + LINE, np.uint8))
+            start = -self._blocks[best].ctypes.data % LINE
+            part = self._blocks[best][start : start + size]
+        return part.view(dtype).reshape(shape)
 
     def each(self, function: Callable, tasks: Sequence[tuple]) -> None:
         """Call function(*task) for every task, by the threads of the room."""

@@ -68,10 +68,7 @@ A_T = np.array(
     float,
 )
 
-# Tiles at once: few enough for the cache, many enough that the filters, which every
-# product packs anew, are used often.
-BLOCK = 3 << 20  # bytes of V and M together
-FEWEST_TILES = 192
+FEWEST_TILES = 112  # of a block
 LANES = 32  # channels that a transform takes at once, in 9 kB of scratch
 
 
@@ -171,7 +168,9 @@ def winograd(
     corner, x = (sides[0][0], sides[1][0]), np.ascontiguousarray(x)
     low, high = (x.dtype.type(limit) for limit in LIMITS[activation])
     total = len(x) * -(-height // TILE) * -(-width // TILE)
-    most = max(FEWEST_TILES, BLOCK // (36 * (c_in + c_out) * x.itemsize))
+    # A block's V and M stay in the cache (2 MB for 64 channels), but they are as large
+    # as the filters at least, which every block sends through the cache once.
+    most = max(FEWEST_TILES, c_in * c_out // (c_in + c_out))
 
     def work(first, last, start, stop):
         """Compute the channels start, ..., stop - 1 of tiles first, ..., last - 1."""
