@@ -17,8 +17,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-# Bytes of a line of the cache. NumPy's arrays begin anywhere in one; reading and writing
-# across its end made depthwise convolutions 15 % slower.
+# Bytes of a line of the cache. NumPy's arrays begin anywhere in one; reading and
+# writing across its end made depthwise convolutions 15 % slower.
 LINE = 64
 # References to a block that nobody uses: that of the list, and the call's own.
 UNUSED = (lambda blocks: sys.getrefcount(blocks[0]))([np.empty(1)])
