@@ -98,24 +98,35 @@ def convolution(
     results = out.reshape(-1, out.shape[3])  # (N*H'*W', O)
     corner = (sides[0][0], sides[1][0])
 
-    def work(first, last):
-        """Compute the lines first, ..., last - 1, counted through all images."""
+    def work(first, last, start, stop):
+        """Compute channels start, ..., stop - 1 of each group of lines first, ..."""
         step = -(-_rows_at_once(window + o_in, x) // size[1])
         columns = room.empty((min(step, last - first) * size[1], window), x.dtype)
         for line in range(first, last, step):
-            stop = min(line + step, last)
-            rows = results[line * size[1] : stop * size[1]]
+            rows = results[line * size[1] : min(line + step, last) * size[1]]
             block = columns[: len(rows)]
             for g in range(groups):
-                part = slice(g * o_in, (g + 1) * o_in)
-                filters = weight[..., part].reshape(window, o_in)
+                part = slice(g * o_in + start, g * o_in + stop)
+                filters = weight.reshape(window, -1)[:, part]
                 lay_out(x, g * c_in, c_in, kernel, stride, corner, size, line, block)
                 np.matmul(block, filters, out=rows[:, part])
-            add_bias(rows, bias, activation)
+                add_bias(rows, bias, activation, (part.start, part.stop))
 
     least = -(-FEWEST_ROWS // size[1])
-    room.each(work, list(room.shares(len(x) * size[0], least)))
+    room.each(work, _tasks(room, len(x) * size[0], least, o_in))
     return out
+
+
+def _tasks(room, rows, least, channels):
+    """Return (first row, last, first channel, last) of what each thread is to do.
+
+    They share the rows. If there are few, they share the filters, whose packing by BLAS
+    is what takes time then.
+    """
+    tasks = [(*share, 0, channels) for share in room.shares(rows, least)]
+    if len(tasks) < room.jobs:
+        tasks = [(0, rows, *share) for share in room.shares(channels, FEW)]
+    return tasks
 
 
 def _rows_at_once(length, x):
@@ -136,11 +147,7 @@ def _pointwise(x, filters, bias, activation, room, out):
             np.matmul(rows[block], filters[:, start:stop], out=target[:, start:stop])
             add_bias(target, bias, activation, (start, stop))
 
-    tasks = [(*share, 0, c_out) for share in room.shares(len(rows), FEWEST_ROWS)]
-    if len(tasks) < room.jobs:
-        # Few rows: let each thread pack its own filters, not all of them once more.
-        tasks = [(0, len(rows), *share) for share in room.shares(c_out, 16)]
-    room.each(work, tasks)
+    room.each(work, _tasks(room, len(rows), FEWEST_ROWS, c_out))
 
 
 @njit(cache=True, fastmath=False, nogil=True)

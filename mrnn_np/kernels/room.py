@@ -69,13 +69,20 @@ class Room:
         return part.view(dtype).reshape(shape)
 
     def each(self, function: Callable, tasks: Sequence[tuple]) -> None:
-        """Call function(*task) for every task, by the threads of the room."""
-        if self.pool is None or len(tasks) == 1:
+        """Call function(*task) for every task, by the threads of the room.
+
+        The caller does the first one: waking one thread takes 60 us, two 80.
+        """
+        if self.pool is None:
             for task in tasks:
                 function(*task)
         else:
-            for _ in self.pool.map(lambda task: function(*task), tasks):
-                pass  # raises here what was raised there
+            others = [self.pool.submit(function, *task) for task in tasks[1:]]
+            try:
+                function(*tasks[0])
+            finally:
+                for other in others:
+                    other.result()  # raises here what was raised there
 
     def shares(self, length: int, least: int = 1) -> Iterator[tuple[int, int]]:
         """Yield (start, stop) of equal shares of a range, one a thread.
