@@ -35,6 +35,12 @@ class Layer:
     groups: int = 1
     ceil: bool = False
 
+    @property
+    def is_pointwise(self) -> bool:
+        """Tell whether this is a convolution of single pixels, with 1x1 filters."""
+        numbers = (self.kernel, self.stride, self.padding, self.groups)
+        return self.op == "convolution" and numbers == (1, 1, 0, 1)
+
 
 def alexnet() -> list[Layer]:
     """AlexNet as one tower, 64 to 256 channels, without normalisation.

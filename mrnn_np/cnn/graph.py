@@ -1,10 +1,11 @@
 """Running a network: only what is needed, and nothing kept longer than needed.
 
-Before the first image, `plan` decides three things. Layers that no wanted output
+Before the first image, `plan` decides four things. Layers that no wanted output
 depends on are left out. A ReLU that alone reads the layer before it is applied by that
-layer, while the numbers are in cache. After each step, the outputs that nobody will
-read again are dropped, so that a deep network needs the memory of its two or three
-largest neighbours and not of all its layers.
+layer, while the numbers are in cache. A depthwise layer and the 1x1 filters before and
+after it become one step, if nobody else reads what is between them. After each step,
+the outputs that nobody will read again are dropped, so that a deep network needs the
+memory of its two or three largest neighbours and not of all its layers.
 
 Knows: who reads whom. Does not know: what the operations compute.
 """
@@ -15,24 +16,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrnn_np.cnn.architectures import Layer
-from mrnn_np.cnn.operations import WEIGHTED, apply
+from mrnn_np.cnn.operations import WEIGHTED, Part, apply_parts
 from mrnn_np.kernels.room import OUTSIDE, Room
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call of an operation.
+    """What is computed at once.
 
-    layer : what is computed.
-    activation : None, or the ReLU that is applied at once.
-    output : the name its result is stored under (the ReLU's, if there is one).
+    parts : layers, each with None or the ReLU that is applied at once. Of several, the
+        next one alone reads what one gives.
+    output : the name the result is stored under (the ReLU's, if there is one).
     finished : names whose arrays are not needed after this step.
     """
 
-    layer: Layer
-    activation: str | None
+    parts: tuple[Part, ...]
     output: str
     finished: tuple[str, ...]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what the first part reads."""
+        return self.parts[0][0].inputs
 
 
 def plan(layers: list[Layer], wanted: Iterable[str]) -> list[Step]:
@@ -65,14 +70,28 @@ def plan(layers: list[Layer], wanted: Iterable[str]) -> list[Step]:
             if following[0].op in ("relu", "relu6"):
                 activation, output = following[0].op, following[0].name
                 fused.add(output)
-        steps.append((layer, activation, output))
+        parts = ((layer, activation),)
+        if steps and layer.inputs == (steps[-1][1],):
+            before, name = steps[-1]
+            if len(readers[name]) == 1 and name not in wanted and _block(before, layer):
+                parts = steps.pop()[0] + parts
+        steps.append((parts, output))
 
     seen, plan_ = set(wanted), []
-    for layer, activation, output in reversed(steps):
-        finished = tuple(name for name in set(layer.inputs) if name not in seen)
-        seen.update(layer.inputs)
-        plan_.append(Step(layer, activation, output, finished))
+    for parts, output in reversed(steps):
+        inputs = parts[0][0].inputs
+        finished = tuple(name for name in set(inputs) if name not in seen)
+        seen.update(inputs)
+        plan_.append(Step(parts, output, finished))
     return plan_[::-1]
+
+
+def _block(parts: tuple[Part, ...], layer: Layer) -> bool:
+    """Tell whether parts and a layer are (1x1 filters +) depthwise (+ 1x1 filters)."""
+    last = parts[-1][0]
+    if layer.op == "depthwise":
+        return len(parts) == 1 and last.is_pointwise
+    return last.op == "depthwise" and layer.is_pointwise
 
 
 def run(
@@ -92,15 +111,13 @@ def run(
     weights : ``<layer>.weight`` and ``<layer>.bias``, in the dtype of `x`.
     x : (N, H, W, 3).
     room : memory and threads to work with.
-    prepared : see `apply`: give the same dict again to save the preparation.
+    prepared : see `apply_parts`: give the same dict again to save the preparation.
     """
     prepared = {} if prepared is None else prepared
     values = {"input": x}
     for step in steps:
-        inputs = [values[name] for name in step.layer.inputs]
-        values[step.output] = apply(
-            step.layer, inputs, weights, step.activation, room, prepared
-        )
+        inputs = [values[name] for name in step.inputs]
+        values[step.output] = apply_parts(step.parts, inputs, weights, room, prepared)
         del inputs
         for name in step.finished:
             del values[name]

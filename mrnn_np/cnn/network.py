@@ -8,6 +8,7 @@ import itertools
 import re
 from collections.abc import Iterable
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,14 @@ import numpy as np
 from mrnn_np.cnn.architectures import FEATURE_LAYERS, FEATURE_SIZES, Layer, build
 from mrnn_np.cnn.graph import plan, run
 from mrnn_np.cnn.preprocessing import Preprocessing
-from mrnn_np.cnn.shapes import output_shapes, weight_shapes
+from mrnn_np.cnn.shapes import mean_work, output_shapes, weight_shapes
 from mrnn_np.errors import InputError
-from mrnn_np.kernels.room import Room, all_threads
+from mrnn_np.kernels.room import Room, all_threads, blas_threads
 from mrnn_np.storage import cache_folder, load_arrays
+
+# Multiplications of a layer that one core does in a millisecond: with fewer on average,
+# it does not pay that threads meet after every layer.
+SMALL = 5e7
 
 
 class CNN:
@@ -120,7 +125,8 @@ class CNN:
         """Return the wanted outputs, computed by `jobs` threads of a pool.
 
         Two images a thread or more: each thread takes its share of the images and waits
-        for nobody. Fewer: they share the work of every layer.
+        for nobody. Fewer: they share the work of every layer, or where layers are small
+        leave it to BLAS.
         """
         if len(x) >= 2 * jobs > 2:
             parts = np.array_split(x, jobs)
@@ -132,9 +138,11 @@ class CNN:
             room = self._rooms.pop()
         except IndexError:  # all of them are in use
             room = Room()
-        room.jobs, room.pool = jobs, pool
         steps = plan(self.layers, wanted)
-        outputs = run(steps, self.weights, x, room, self._prepared)
+        small = jobs > 1 and mean_work(self.layers, x.shape) < SMALL
+        room.jobs, room.pool = (1, None) if small else (jobs, pool)
+        with blas_threads(jobs) if small else nullcontext():
+            outputs = run(steps, self.weights, x, room, self._prepared)
         # Copies: the room's memory will be written over.
         outputs = {name: outputs[name].copy() for name in wanted}
         room.pool = None

@@ -4,16 +4,21 @@ Knows: one layer at a time: its inputs, its weights, its output. Does not know: 
 order of layers or when a buffer is no longer needed (graph.py).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mrnn_np.cnn.architectures import Layer
 from mrnn_np.kernels.bias import LIMITS, add_bias
+from mrnn_np.kernels.bottleneck import Filters, bottleneck, worth_strips
 from mrnn_np.kernels.convolution import convolution
 from mrnn_np.kernels.depthwise import depthwise
 from mrnn_np.kernels.pooling import average_pool, global_average_pool, max_pool
 from mrnn_np.kernels.room import OUTSIDE, Room
 from mrnn_np.kernels.winograd import TILE, transform_filters, winograd, worth_while
+
+Part = tuple[Layer, str | None]  # a layer, and the ReLU that is applied at once
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -173,3 +178,30 @@ def apply(
             layer, inputs, weight, bias, activation, room, prepared
         )
     return WEIGHTLESS[layer.op](layer, inputs, room)
+
+
+def apply_parts(
+    parts: Sequence[Part],
+    inputs: list[np.ndarray],
+    weights: dict[str, np.ndarray],
+    room: Room = OUTSIDE,
+    prepared: dict[str, np.ndarray] | None = None,
+) -> np.ndarray:
+    """Compute the output of one layer, or of several that read each other's.
+
+    1x1 filters (or none), a depthwise layer and 1x1 filters are computed in strips
+    where that is faster. Arguments as for `apply`, the inputs are those of the first.
+    """
+    if len(parts) > 1 and parts[-1][0].is_pointwise:
+        depthwise_layer = parts[-2][0]
+        filters = [
+            Filters(weights[f"{layer.name}.weight"], weights[f"{layer.name}.bias"], act)
+            for layer, act in parts
+        ]
+        if worth_strips(inputs[0], filters[-2]):
+            expand = filters[0] if len(parts) == 3 else None
+            size = depthwise_layer.stride, depthwise_layer.padding
+            return bottleneck(inputs[0], expand, *filters[-2:], *size, room)
+    for layer, activation in parts:
+        inputs = [apply(layer, inputs, weights, activation, room, prepared)]
+    return inputs[0]

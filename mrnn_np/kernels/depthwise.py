@@ -82,14 +82,17 @@ def depthwise(
     low, high = (x.dtype.type(limit) for limit in LIMITS[activation])
     rest = (np.ascontiguousarray(x), weight, bias, stride, corner, low, high, out)
     lines = room.shares(len(x) * height)
-    compute = _of_width(kernel[1])
+    compute = depthwise_kernel(kernel[1])
     room.each(compute, [(*rest, first, last) for first, last in lines])
     return out
 
 
 @functools.cache
-def _of_width(width):
-    """Return the kernel for filters so wide: the compiler must know, to unroll it."""
+def depthwise_kernel(width):
+    """Return the kernel for filters so wide: the compiler must know, to unroll it.
+
+    See `depthwise_lines` in it, which `mrnn_np.kernels.bottleneck` uses too.
+    """
 
     @njit(cache=True, fastmath={"contract"}, nogil=True)
     def depthwise_lines(x, weight, bias, stride, corner, low, high, out, first, last):

@@ -69,7 +69,7 @@ A_T = np.array(
 )
 
 FEWEST_TILES = 112  # of a block
-LANES = 32  # channels that a transform takes at once, in 9 kB of scratch
+LANES = 16  # channels that a transform takes at once, in 5 kB of scratch
 
 
 def worth_while(tiles: int, c_in: int, c_out: int) -> bool:
@@ -78,7 +78,8 @@ def worth_while(tiles: int, c_in: int, c_out: int) -> bool:
     BLAS packs the filters for every product, and 36 matrices need four times the
     packing of 9. Many tiles pay for it; so do few, if the filters are small. Measured
     gains (one thread): 16 tiles 32 -> 128 channels 1.5, 64 -> 256 1.6, 256 -> 256 1.1,
-    512 -> 512 1.0; 32 tiles of 512 -> 512 1.3, 49 tiles 2.1, 3136 tiles of 64 2.6.
+    512 -> 512 1.0; 32 tiles of 512 -> 512 1.3, 49 tiles 2.1, 3136 tiles of 64 2.6, 196
+    tiles of 16 -> 64 1.4.
     """
     if min(c_in, c_out) < LANES:
         return False

@@ -1,6 +1,6 @@
 import numpy as np
 
-from mrnn_np.cnn import graph
+from mrnn_np.cnn import graph, operations
 from mrnn_np.cnn.architectures import Layer, build
 from mrnn_np.cnn.graph import plan, run
 from mrnn_np.cnn.operations import apply
@@ -60,9 +60,64 @@ def test_layers_that_nobody_asked_for_are_not_computed():
 
 def test_a_relu_is_fused_unless_what_it_reads_is_wanted():
     first = plan(LAYERS, ["out"])[0]
-    assert (first.layer.name, first.activation, first.output) == ("a", "relu", "a_relu")
+    assert (first.parts, first.output) == (((LAYERS[0], "relu"),), "a_relu")
     first = plan(LAYERS, ["a", "out"])[0]
-    assert (first.layer.name, first.activation, first.output) == ("a", None, "a")
+    assert (first.parts, first.output) == (((LAYERS[0], None),), "a")
+
+
+# Blocks of MobileNet: the first has no expansion, the second a stride.
+BLOCKS = [
+    Layer("dw1", "depthwise", ("input",), kernel=3, padding=1),
+    Layer("dw1_relu6", "relu6", ("dw1",)),
+    Layer("project1", "convolution", ("dw1_relu6",), 4, kernel=1),
+    Layer("expand2", "convolution", ("project1",), 12, kernel=1),
+    Layer("expand2_relu6", "relu6", ("expand2",)),
+    Layer("dw2", "depthwise", ("expand2_relu6",), kernel=5, stride=2, padding="SAME"),
+    Layer("project2", "convolution", ("dw2",), 6, kernel=1),
+    Layer("dw3", "depthwise", ("project2",), kernel=3, padding=1),
+    Layer("project3", "convolution", ("dw3",), 5, kernel=1),
+]
+
+
+def names_of(steps):
+    return [[layer.name for layer, _ in step.parts] for step in steps]
+
+
+def test_blocks_are_one_step_unless_what_is_between_is_wanted():
+    second = ["expand2", "dw2", "project2"]
+    steps = plan(BLOCKS, ["project3"])
+    assert names_of(steps) == [["dw1", "project1"], second, ["dw3", "project3"]]
+    assert steps[1].inputs == ("project1",) and steps[1].finished == ("project1",)
+    assert names_of(plan(BLOCKS, ["dw2", "project3"])) == [
+        ["dw1", "project1"], ["expand2", "dw2"], ["project2", "dw3", "project3"],
+    ]  # fmt: skip
+    assert names_of(plan(BLOCKS, ["expand2_relu6", "project3"]))[1:3] == [
+        ["expand2"], ["dw2", "project2"],
+    ]  # fmt: skip
+
+
+def test_blocks_in_strips_give_what_the_layers_give(monkeypatch):
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((2, 11, 9, 3))
+    shapes = {
+        "dw1": (3, 3, 3), "project1": (1, 1, 3, 4), "expand2": (1, 1, 4, 12),
+        "dw2": (5, 5, 12), "project2": (1, 1, 12, 6), "dw3": (3, 3, 6),
+        "project3": (1, 1, 6, 5),
+    }  # fmt: skip
+    weights = {}
+    for name, shape in shapes.items():
+        weights[f"{name}.weight"] = rng.standard_normal(shape)
+        weights[f"{name}.bias"] = rng.standard_normal(shape[-1])
+    values = {"input": x}
+    for layer in BLOCKS:
+        inputs = [values[name] for name in layer.inputs]
+        values[layer.name] = apply(layer, inputs, weights)
+    for strips in (True, False):
+        monkeypatch.setattr(operations, "worth_strips", lambda x, filters, s=strips: s)
+        for wanted in (["project3"], ["expand2_relu6", "dw3", "project3"]):
+            got = run(plan(BLOCKS, wanted), weights, x)
+            for name in wanted:
+                np.testing.assert_allclose(got[name], values[name], atol=1e-12)
 
 
 def test_outputs_are_dropped_after_their_last_reader():
@@ -79,10 +134,10 @@ def test_a_deep_network_keeps_two_maps_at_most(monkeypatch):
     """VGG-16 on one image: never more than an input and an output at a time."""
     alive, most = {"input": 1}, 0
 
-    def count(layer, inputs, weights, activation, room, prepared):
-        return layer.name
+    def count(parts, inputs, weights, room, prepared):
+        return parts[-1][0].name
 
-    monkeypatch.setattr(graph, "apply", count)
+    monkeypatch.setattr(graph, "apply_parts", count)
     layers = build("vgg16")
     for step in plan(layers, ["fc8"]):
         alive[step.output] = 1

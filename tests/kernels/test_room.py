@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mrnn_np.kernels.room import OUTSIDE, Room, all_threads
+from mrnn_np.kernels.room import OUTSIDE, Room, _blas, all_threads, blas_threads
 
 
 def address(array):
@@ -60,10 +60,15 @@ def test_tasks_are_done_by_the_threads_and_errors_come_back():
         room.each(both.wait, [(), ()])  # would wait for ever in a single thread
 
         def fail(number):
-            raise ValueError(f"task {number}")
+            done.append(number)
+            if number != 2:
+                raise ValueError(f"task {number}")
 
-        with pytest.raises(ValueError, match="task 7"):
-            room.each(fail, [(7,), (7,)])
+        for tasks in ([(7,), (2,)], [(2,), (7,)]):
+            done = []
+            with pytest.raises(ValueError, match="task 7"):
+                room.each(fail, tasks)
+            assert sorted(done) == [2, 7]  # nobody still works in the room's memory
     done = []
     OUTSIDE.each(lambda a, b: done.append(a + b), [(1, 2), (3, 4)])
     assert done == [3, 7]
@@ -93,10 +98,10 @@ def test_a_room_is_sent_empty():
 
 
 def test_all_threads_takes_those_of_blas():
-    from threadpoolctl import threadpool_info, threadpool_limits
+    from threadpoolctl import threadpool_limits
 
     def blas():
-        return [p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"]
+        return [library["num_threads"] for library in _blas().info()]
 
     with threadpool_limits(1):
         with all_threads() as (jobs, pool):
@@ -106,5 +111,8 @@ def test_all_threads_takes_those_of_blas():
             pytest.skip("this BLAS has one thread only")
         with all_threads() as (jobs, pool):
             assert jobs == 2 and set(blas()) == {1}
+            with blas_threads(jobs):
+                assert set(blas()) == {2}
+            assert set(blas()) == {1}
             assert list(pool.map(abs, [-1, -2])) == [1, 2]
         assert set(blas()) == {2}

@@ -53,7 +53,7 @@ def test_one_filter_that_copies_its_centre():
 @settings(deadline=None, max_examples=25)
 @given(
     st.integers(1, 2), st.integers(1, 10), st.integers(1, 10),
-    st.sampled_from([32, 33, 50, 64]), st.sampled_from([32, 45]),
+    st.sampled_from([16, 17, 33, 50]), st.sampled_from([16, 45]),
     st.sampled_from(["SAME", 1, 2, ((0, 2), (1, 0)), ((2, 0), (0, 3))]),
     st.sampled_from([None, "relu", "relu6"]), st.sampled_from([1, 20, 1000]),
 )  # fmt: skip
@@ -108,7 +108,7 @@ def test_what_it_refuses():
     filters = transform_filters(weight)
     with pytest.raises(ValueError, match="31 channels"):
         winograd(x[..., :31], filters, bias)
-    with pytest.raises(ValueError, match="32 at least"):
+    with pytest.raises(ValueError, match="16 at least"):
         winograd(x, filters[..., :8], bias[:8])
     with pytest.raises(ValueError, match="does not fit"):
         winograd(x[:, :2], filters, bias)
