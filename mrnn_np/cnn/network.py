@@ -6,6 +6,7 @@ Does not know: foreign weight formats (mrnn_np/convert), captions.
 
 import itertools
 import re
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from contextlib import nullcontext
@@ -167,11 +168,17 @@ class CNN:
         images = iter(images)
         batches = iter(lambda: list(itertools.islice(images, batch_size)), [])
         with all_threads() as (jobs, pool):
-            while group := list(itertools.islice(batches, jobs)):
-                if len(group) == jobs > 1:
-                    found += pool.map(self._describe, group)
-                else:
-                    found += [self._describe(batch, jobs, pool) for batch in group]
+            group = list(itertools.islice(batches, jobs))
+            if jobs == 1 or len(group) < jobs:
+                for batch in itertools.chain(group, batches):
+                    found.append(self._describe(batch, jobs, pool))
+            else:
+                ahead = deque()  # one batch a thread, and one that waits for a thread
+                for batch in itertools.chain(group, batches):
+                    ahead.append(pool.submit(self._describe, batch))
+                    if len(ahead) > jobs:
+                        found.append(ahead.popleft().result())
+                found += [batch.result() for batch in ahead]
         return np.concatenate(found)
 
     def _describe(
