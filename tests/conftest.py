@@ -1,16 +1,20 @@
 """What all tests share: slow ones are left out when kernels run as plain Python.
 
 Nor is it said that kernels are being compiled: whether they are depends on what ran
-before, and some tests look at every line on stderr.
+before, and some tests look at every line on stderr. Nor has an example a deadline: the
+first one may have to compile a kernel.
 """
 
 import os
 
 import pytest
+from hypothesis import settings
 
 from mrnn_np.kernels.cache import NOTICE
 
 NOTICE.said = True
+settings.register_profile("mrnn_np", deadline=None)
+settings.load_profile("mrnn_np")
 
 
 def pytest_collection_modifyitems(items):

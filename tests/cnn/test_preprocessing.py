@@ -27,7 +27,7 @@ def test_the_equation_and_the_order_of_the_colours():
     np.testing.assert_allclose(x[0, 3, 3], [-0.5, -1.0, 97 / 4])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(5, 60), st.integers(5, 60), st.sampled_from(["bilinear", "bicubic"]))
 def test_resize_and_cut_in_one_step_is_what_two_steps_give(height, width, method):
     """Where the long side comes out whole and the margin even, pixels must agree.

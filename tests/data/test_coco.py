@@ -222,7 +222,7 @@ PATHS = [
 GOOD = captions_file("val", "2014", 42, 43)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.sampled_from(PATHS), JSON)
 def test_garbage_is_read_or_refused(path, value):
     data = copy.deepcopy(GOOD)

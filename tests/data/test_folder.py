@@ -174,7 +174,7 @@ BITS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(BITS | st.text(max_size=4), max_size=16).map("".join).map(str.encode)
     | st.binary(max_size=30)

@@ -165,7 +165,7 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([*COCO["images"][0], "dataset"]), JSON)
 def test_garbage_is_read_or_refused(tmp_path, key, value):
     data = copy.deepcopy(COCO)

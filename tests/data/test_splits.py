@@ -30,7 +30,7 @@ def test_shares_hold_on_average_and_nobody_is_lost():
         assert splits[split] == [name for name in NAMES if name in set(splits[split])]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(60, 1900))
 def test_no_image_changes_sides_when_others_come(n):
     few = split_by_share(NAMES[:n], 0.1, 0.1, "x")

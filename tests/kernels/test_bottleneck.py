@@ -25,7 +25,7 @@ def make(seed, count, height, width, kernel, expands, dtype=np.float64):
     return x, expand, filters, Filters(draw(1, 1, 7, 5), draw(5))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(1, 3), st.integers(1, 12), st.integers(1, 11),
     st.sampled_from([(1, 1), (3, 3), (5, 5), (2, 4)]),

@@ -54,7 +54,7 @@ def test_by_hand():
     np.testing.assert_array_equal(out, np.ones((1, 2, 2, 1)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4),
     st.integers(1, 4), st.integers(1, 3), st.integers(1, 3),

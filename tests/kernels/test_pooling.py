@@ -12,7 +12,7 @@ from mrnn_np.kernels.pooling import (
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.integers(1, 5),
     st.sampled_from([0, 1, 2, "SAME", (1, 0)]), st.booleans(), st.booleans(),

@@ -50,7 +50,7 @@ def test_one_filter_that_copies_its_centre():
     np.testing.assert_allclose(out, x + 0.5, atol=1e-13)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.integers(1, 2), st.integers(1, 10), st.integers(1, 10),
     st.sampled_from([16, 17, 33, 50]), st.sampled_from([16, 45]),

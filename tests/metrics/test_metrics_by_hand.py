@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mrnn_np.metrics import bleu, cider, rouge
@@ -67,7 +67,6 @@ def test_frequencies_of_a_large_corpus_give_one_image_a_score():
     assert score == pytest.approx(5)  # orders 1 and 2 are perfect, 3 and 4 empty
 
 
-@settings(deadline=None)
 @given(CORPUS)
 def test_fast_and_plain_agree_on_any_sentences(corpus):
     truth, guess = map(list, zip(*corpus, strict=True))
@@ -80,7 +79,6 @@ def test_fast_and_plain_agree_on_any_sentences(corpus):
         assert each[i] == pytest.approx(score, rel=1e-9, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(CORPUS)
 def test_counted_once_is_counted_right(corpus):
     truth, guess = map(list, zip(*corpus, strict=True))
@@ -98,7 +96,6 @@ def test_counted_once_is_counted_right(corpus):
         assert got == [count_ngrams(words) for words in expected]
 
 
-@settings(deadline=None)
 @given(SENTENCE, SENTENCE)
 def test_common_length_by_trying_all_subsequences(a, b):
     def parts(words):
@@ -110,7 +107,6 @@ def test_common_length_by_trying_all_subsequences(a, b):
     assert rouge.common_length(a, b) == rouge.common_length(b, a) == longest
 
 
-@settings(deadline=None)
 @given(CORPUS, st.randoms(use_true_random=False))
 def test_the_order_of_the_images_does_not_matter(corpus, random):
     order = list(range(len(corpus)))

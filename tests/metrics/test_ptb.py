@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mrnn_np.metrics import ptb
@@ -64,7 +64,6 @@ def test_by_hand(text, tokens):
     assert ptb.tokenize(text) == tokens.split()
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30) | st.text("aAn1.,'-& ()<\"", max_size=30))
 def test_any_text_gives_tokens(text):
     tokens = ptb.tokenize(text)
@@ -73,7 +72,6 @@ def test_any_text_gives_tokens(text):
         assert token and not set(token) & set(" \t\n\r")
 
 
-@settings(deadline=None)
 @given(st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), max_size=8))
 def test_words_go_through_unchanged_and_alone(words):
     words = [word for word in words if word not in ptb.SPLIT]

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mrnn_np import InputError
@@ -152,7 +152,6 @@ def test_no_member_or_wrong_features():
         Ensemble([member(1), member(2)]).caption(np.full((1, 5), np.nan))
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.lists(st.floats(-200, 0), min_size=3, max_size=3), min_size=1, max_size=5
