@@ -114,7 +114,21 @@ def _by_threads(
 
     parallel = Parallel(jobs, "threading", return_as="generator_unordered")
     with threadpool_limits(1):
-        yield from parallel(delayed(numbered)(*task) for task in enumerate(items))
+        yield from _quietly(
+            parallel(delayed(numbered)(*task) for task in enumerate(items))
+        )
+
+
+def _quietly(results: Iterator) -> Iterator:
+    """Yield joblib's results; of those that nobody wants any more it says nothing."""
+    try:
+        # Not "yield from": it would end `results` itself, with a warning.
+        for result in results:  # noqa: UP028
+            yield result
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "[0-9]+ tasks", UserWarning)
+            results.close()
 
 
 def _by_processes(
@@ -124,8 +138,10 @@ def _by_processes(
 
     share = max(1, cpu_count() // jobs)
     parallel = Parallel(jobs, "loky", return_as="generator_unordered")
-    yield from parallel(
-        delayed(_in_process)(function, share, *task) for task in enumerate(items)
+    yield from _quietly(
+        parallel(
+            delayed(_in_process)(function, share, *task) for task in enumerate(items)
+        )
     )
 
 

@@ -379,3 +379,11 @@ def test_options_that_do_not_go_together(tmp_path, capsys):
         Workers("mpi")
     with pytest.raises(InputError, match="--jobs must be 1 or more, not 0"):
         Workers(jobs=0)
+
+
+@pytest.mark.parametrize("backend", ["threads", "processes"])
+def test_nothing_is_said_of_results_that_nobody_wants(backend, recwarn):
+    results = spread(abs, range(-50, 0), Workers(backend, 2))
+    next(results)
+    results.close()
+    assert not recwarn.list
