@@ -112,6 +112,29 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def check_places(*paths: str | Path | None) -> None:
+    """Refuse places where no file can be written, before the work for it is done.
+
+    Parameters
+    ----------
+    paths : of the files; None for one that nobody asked for. Their folders are made.
+
+    Raises
+    ------
+    InputError : a path that is a folder, or a folder that cannot be made or written to.
+    """
+    for path in (Path(path) for path in paths if path is not None):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"{path}: cannot be written: {reason}") from error
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder, but a file is to be written there")
+
+
 def save_arrays(
     path: str | Path, kind: str, header: Mapping, arrays: Mapping[str, np.ndarray]
 ) -> str:

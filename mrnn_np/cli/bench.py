@@ -76,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table, a row as soon as it is measured; 1 if a benchmark failed."""
     from mrnn_np.progress import say
+    from mrnn_np.storage import check_places
 
     unknown = [name for name in args.jobs if name not in JOBS]
     if unknown:
@@ -87,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
     folder = benchmarks_folder()
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(args.threads))
     if args.scaling:
+        check_places(args.out / "scaling.html")
         command = [sys.executable, str(folder / "scaling.py"), "--out", str(args.out)]
         return subprocess.run(command, env=environment).returncode
     if not args.json:

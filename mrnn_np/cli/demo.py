@@ -45,14 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.report import Page
+    from mrnn_np.storage import check_places
 
     page = Page(
         "m-RNN demo",
         "A shipped model on photographs, and a small one trained from nothing.",
     )
+    report = args.out / "report.html"
+    check_places(report)
     failed = describe_photographs(args.images, page)
     train_on_scenes(args.epochs, page)
-    report = args.out / "report.html"
     page.save(report)
     print(f"\nReport with pictures and curves: {report}")
     return 1 if failed else 0

@@ -61,11 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.progress import say
+    from mrnn_np.storage import check_places
 
     wrong = wrong_use(args)
     if wrong:
         say(f"mrnn-np evaluate: error: {wrong}")
         return 2
+    check_places(args.json)
     args.beam = beam_width(args)
     if args.captions:
         rating, captions, dataset = from_file(args)

@@ -36,8 +36,10 @@ def run(args: argparse.Namespace) -> int:
     from mrnn_np.data import load_dataset
     from mrnn_np.extraction import extract_features
     from mrnn_np.progress import say
+    from mrnn_np.storage import check_places
 
     workers = workers_of(args)
+    check_places(args.output)
     dataset = load_dataset(args.dataset)
     for remark in dataset.remarks:
         say(f"{dataset.name}: {remark}")

@@ -78,12 +78,14 @@ def run(args: argparse.Namespace) -> int:
     from mrnn_np.machine import gemm_speed
     from mrnn_np.progress import say
     from mrnn_np.retrieval.protocol import retrieve
+    from mrnn_np.storage import check_places
 
     if args.shortlist is not None and args.matrix:
         raise InputError("--matrix keeps an exact matrix: leave out --shortlist")
     if args.samples < 1:
         raise InputError(f"--samples must be 1 or more, not {args.samples}")
     workers = workers_of(args)
+    check_places(args.json, args.report, args.matrix)
     model, dataset, features = load_scoring(args)
     names = [n for n in dataset.split(args.split) if n not in features.failed]
     if not names:

@@ -53,11 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.errors import InputError
+    from mrnn_np.storage import check_places
 
     for option in ("top", "samples"):
         if getattr(args, option) < 1:
             raise InputError(f"--{option} must be 1 or more, not {vars(args)[option]}")
     find = find_images if args.text is not None else find_sentences
+    check_places(args.report)
     title, explained, results, show = find(args)
     if args.json:
         query = {"text": args.text} if args.text is not None else {"image": args.image}
