@@ -46,5 +46,5 @@ setup(
         "tomli>=2.0; python_version < '3.11'",
     ],
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["mrnn-np = mrnn_np.cli:main"]},
+    entry_points={"console_scripts": ["mrnn-np = mrnn_np.cli:program"]},
 )

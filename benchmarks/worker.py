@@ -33,7 +33,10 @@ if __name__ == "__main__":
     parser.add_argument("--repeats", type=int)
     parser.add_argument("--cpu", action="store_true", help="CPU seconds of the process")
     args = parser.parse_args()
-    with contextlib.redirect_stdout(sys.stderr):
-        found = rows(args.name, args.repeats, args.cpu)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            found = rows(args.name, args.repeats, args.cpu)
+    except KeyboardInterrupt:
+        sys.exit(130)
     for row in found:
         print(json.dumps(row))

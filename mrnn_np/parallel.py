@@ -23,6 +23,9 @@ for each other, by two BLAS threads.
 Knows: who computes. Does not know: what is computed, files.
 """
 
+import contextlib
+import logging
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -32,6 +35,12 @@ from mrnn_np.errors import InputError
 
 BACKENDS = ("threads", "processes", "dask")
 PATIENCE = 10.0  # seconds to reach a scheduler, and its first worker
+KEPT = (
+    "finished blocks are kept where they have a file (features; rank --matrix; "
+    "evaluate --json): the same command, features with --resume, goes on"
+)
+# True once threads were left at work whose results nobody wants (Ctrl-C): see cli.
+LEFT_BEHIND = threading.Event()
 WAITING = 2  # blocks a core that the scheduler holds: the next one is there in time
 # What has to be equal on all machines for the result to be the same.
 PACKAGES = ("mrnn_np", "numpy", "numba", "pillow", "distributed")
@@ -114,9 +123,13 @@ def _by_threads(
 
     parallel = Parallel(jobs, "threading", return_as="generator_unordered")
     with threadpool_limits(1):
-        yield from _quietly(
-            parallel(delayed(numbered)(*task) for task in enumerate(items))
-        )
+        try:
+            yield from _quietly(
+                parallel(delayed(numbered)(*task) for task in enumerate(items))
+            )
+        except BaseException:
+            LEFT_BEHIND.set()
+            raise
 
 
 def _quietly(results: Iterator) -> Iterator:
@@ -135,14 +148,22 @@ def _by_processes(
     function: Callable, items: Iterable, jobs: int
 ) -> Iterator[tuple[int, Any]]:
     from joblib import Parallel, cpu_count, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     share = max(1, cpu_count() // jobs)
     parallel = Parallel(jobs, "loky", return_as="generator_unordered")
-    yield from _quietly(
-        parallel(
-            delayed(_in_process)(function, share, *task) for task in enumerate(items)
+    try:
+        yield from _quietly(
+            parallel(
+                delayed(_in_process)(function, share, *task)
+                for task in enumerate(items)
+            )
         )
-    )
+    except TerminatedWorkerError:
+        raise InputError(
+            f"a worker process was ended from outside: is there too little memory? "
+            f"Take fewer --jobs; {KEPT}"
+        ) from None
 
 
 def _in_process(function: Callable, threads: int, number: int, item) -> tuple[int, Any]:
@@ -166,14 +187,44 @@ def _on_cluster(
         shared = _submit(client, _itself, function)
         cores = sum(client.nthreads().values())
         numbers, running = {}, as_completed(loop=client.loop)
-        for number, item in enumerate(items):
-            future = _submit(client, _on_one_core, shared, item)
-            numbers[future] = number
-            running.add(future)
-            if len(numbers) >= WAITING * cores:
-                yield _collect(next(running), numbers, scheduler)
-        for future in running:
-            yield _collect(future, numbers, scheduler)
+        with _watched(client, scheduler):
+            for number, item in enumerate(items):
+                future = _submit(client, _on_one_core, shared, item)
+                numbers[future] = number
+                running.add(future)
+                if len(numbers) >= WAITING * cores:
+                    yield _collect(next(running), numbers, scheduler)
+            for future in running:
+                yield _collect(future, numbers, scheduler)
+
+
+@contextlib.contextmanager
+def _watched(client, scheduler: str) -> Iterator[None]:
+    """Say so when a cluster has lost all its workers: the run waits for new ones."""
+    from mrnn_np.progress import say
+
+    done = threading.Event()
+
+    def watch() -> None:
+        said = False
+        while not done.wait(PATIENCE):
+            try:
+                alone = not client.nthreads()
+            except Exception:  # the scheduler is lost, too, and that is told elsewhere
+                return
+            if alone and not said and not done.is_set():
+                say(
+                    f"{scheduler}: no worker is left; waiting for one (dask worker "
+                    f"{scheduler}), Ctrl-C stops"
+                )
+            said = alone
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 def _submit(client, function: Callable, *arguments):
@@ -210,12 +261,10 @@ def _collect(future, numbers: dict, scheduler: str) -> tuple[int, Any]:
     except KilledWorker:
         raise InputError(
             f"{scheduler}: block {number} ended every worker that tried it: is there "
-            "too little memory? What else was computed is kept"
+            f"too little memory? {KEPT}"
         ) from None
     except CancelledError:
-        raise InputError(
-            f"{scheduler}: the scheduler was lost: what was computed is kept"
-        ) from None
+        raise InputError(f"{scheduler}: the scheduler was lost; {KEPT}") from None
 
 
 def _connect(scheduler: str):
@@ -233,12 +282,14 @@ def _connect(scheduler: str):
         raise InputError(
             "--backend dask needs Dask: pip install 'mrnn_np[dask]'"
         ) from None
+    # What it has to say of a lost scheduler fills a page; we say it in a line.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             # A table of many lines; `check_versions` says it in one.
             warnings.simplefilter("ignore", VersionMismatchWarning)
             client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:  # a timeout is an OSError
+    except (OSError, ValueError, TypeError) as error:  # a timeout is an OSError
         raise InputError(
             f"{scheduler}: no Dask scheduler answers there ({error}): start one with "
             "dask scheduler, and give its HOST:PORT"

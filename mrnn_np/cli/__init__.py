@@ -12,6 +12,8 @@ import argparse
 import atexit
 import gc
 import importlib
+import os
+import signal
 import sys
 
 COMMANDS = {
@@ -83,6 +85,21 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
+def program() -> None:
+    """Run the command line as a process: what `mrnn-np` calls."""
+    # Asked to end, do what Ctrl-C does: keep checkpoints, end worker processes.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    status = main()
+    parallel = sys.modules.get("mrnn_np.parallel")
+    if parallel is not None and parallel.LEFT_BEHIND.is_set():
+        # Threads still multiply for nobody, and BLAS would take the memory from under
+        # them while Python ends: a segmentation fault. So end without ado.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 def describe(error: Exception) -> str:
     """Turn an exception into the one line that a user reads."""
     from mrnn_np.errors import InputError
@@ -90,4 +107,6 @@ def describe(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, InputError):
         return text
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     return f"{type(error).__name__}: {text} (run again with --debug for the traceback)"

@@ -74,8 +74,9 @@ def run(args: argparse.Namespace) -> int:
     for number, path in enumerate(args.images):
         try:
             features = extractor.features([load_image(path)])
-        except InputError as error:
-            say(f"mrnn-np: error: {error}")
+        except (InputError, PermissionError) as error:
+            text = error if isinstance(error, InputError) else f"{path}: not permitted"
+            say(f"mrnn-np: error: {text}")
             failed += 1
             continue
         if consensus is None:
@@ -106,6 +107,10 @@ def wrong_use(args: argparse.Namespace) -> str | None:
         return (
             "--rerank sorts what the search finds, --sample does not search: give one"
         )
+    if args.nbest < 1 or args.seed < 0:
+        return "--nbest must be 1 or more, --seed 0 or more"
+    if not 0.01 <= args.temperature <= 100:
+        return f"--temperature must be in 0.01 .. 100, not {args.temperature:g}"
     return None
 
 

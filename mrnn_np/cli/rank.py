@@ -84,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--matrix keeps an exact matrix: leave out --shortlist")
     if args.samples < 1:
         raise InputError(f"--samples must be 1 or more, not {args.samples}")
+    if args.shortlist is not None and args.shortlist < 1:
+        raise InputError(f"--shortlist must be 1 or more, not {args.shortlist}")
     workers = workers_of(args)
     check_places(args.json, args.report, args.matrix)
     model, dataset, features = load_scoring(args)

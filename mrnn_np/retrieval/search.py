@@ -132,7 +132,8 @@ def sentences_for_image(
         pairs += more.size
         return np.logaddexp(sums[chosen], marginal(more) + np.log(len(images)))
 
-    if seen < n:
+    enough = -np.inf
+    if seen < n and 4 * TRIED * top <= len(sentences):  # else all are nearly as quick
         bounds = log_probs - sums + np.log(n)
         good = np.argsort(-bounds)[: TRIED * top]
         full = log_probs[good] - add(good, training[seen:], "the best") + np.log(n)
