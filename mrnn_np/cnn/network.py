@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mrnn_np.cnn.architectures import FEATURE_LAYERS, FEATURE_SIZES, Layer, build
-from mrnn_np.cnn.graph import plan, run
+from mrnn_np.cnn.graph import Step, plan, run
 from mrnn_np.cnn.preprocessing import Preprocessing
 from mrnn_np.cnn.shapes import mean_work, output_shapes, weight_shapes
 from mrnn_np.errors import InputError
@@ -74,6 +74,7 @@ class CNN:
             for name, array in weights.items()
         }
         self._prepared: dict[str, np.ndarray] = {}  # transformed filters, see `apply`
+        self._plans: dict[tuple, tuple[list[Step], float]] = {}  # see `_plan`
         self._rooms: list[Room] = []  # those that no call uses at the moment
         there = set(self.layer_names)
         known = [n for n in FEATURE_LAYERS[self.architecture] if there.issuperset(n)]
@@ -139,8 +140,8 @@ class CNN:
             room = self._rooms.pop()
         except IndexError:  # all of them are in use
             room = Room()
-        steps = plan(self.layers, wanted)
-        small = jobs > 1 and mean_work(self.layers, x.shape) < SMALL
+        steps, work = self._plan(wanted, x.shape[1:])
+        small = jobs > 1 and len(x) * work < SMALL
         room.jobs, room.pool = (1, None) if small else (jobs, pool)
         with blas_threads(jobs) if small else nullcontext():
             outputs = run(steps, self.weights, x, room, self._prepared)
@@ -149,6 +150,18 @@ class CNN:
         room.pool = None
         self._rooms.append(room)
         return outputs
+
+    def _plan(
+        self, wanted: tuple[str, ...], shape: tuple[int, ...]
+    ) -> tuple[list[Step], float]:
+        """Return the steps to the wanted outputs, and the mean work of a layer.
+
+        Thought out once for every shape of an image: it takes 0.6 ms.
+        """
+        if (wanted, shape) not in self._plans:
+            work = mean_work(self.layers, (1, *shape))
+            self._plans[wanted, shape] = plan(self.layers, wanted), work
+        return self._plans[wanted, shape]
 
     def features(self, images: Iterable, batch_size: int = 4) -> np.ndarray:
         """Describe each image by one vector: the outputs of `feature_layers`.
