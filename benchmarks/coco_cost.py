@@ -93,7 +93,8 @@ def duration(value: float) -> str:
     for name, size in (("years", 365 * 86400), ("days", 86400), ("h", 3600)):
         if value >= 2 * size:
             return f"{value / size:.3g} {name}"
-    return f"{value / 60:.2g} min" if value >= 60 else f"{value:.2g} s"
+    number, name = (value / 60, "min") if value >= 60 else (value, "s")
+    return f"{number:.0f} {name}" if number >= 10 else f"{number:.1f} {name}"
 
 
 def table(*rows: tuple[str, ...]) -> str:
