@@ -59,10 +59,14 @@ def load_image(
     if isinstance(source, bytes):
         source, name = io.BytesIO(source), name or "image"
     name = name or str(getattr(source, "name", source))
-    if isinstance(source, (str, Path)) and not Path(source).is_file():
-        folder = Path(source).is_dir()
-        reason = "is a folder, not an image" if folder else "no such file"
-        raise InputError(f"{source}: {reason}")
+    if isinstance(source, (str, Path)):
+        try:
+            found, folder = Path(source).is_file(), Path(source).is_dir()
+        except PermissionError:
+            raise InputError(f"{source}: its folder may not be read") from None
+        if not found:
+            reason = "is a folder, not an image" if folder else "no such file"
+            raise InputError(f"{source}: {reason}")
     try:
         # Pillow warns about odd EXIF data and large sizes; both are dealt with here.
         with warnings.catch_warnings():

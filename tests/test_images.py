@@ -243,3 +243,12 @@ def test_no_images():
     assert nothing.names() == [] and "a.jpg" not in nothing
     with pytest.raises(InputError, match="they are elsewhere"):
         nothing.open("a.jpg")
+
+
+def test_a_folder_that_may_not_be_read_is_named(monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.is_file", refuse)
+    with pytest.raises(InputError, match=r"locked.x\.jpg: its folder may not be read"):
+        load_image("locked/x.jpg")

@@ -74,9 +74,8 @@ def run(args: argparse.Namespace) -> int:
     for number, path in enumerate(args.images):
         try:
             features = extractor.features([load_image(path)])
-        except (InputError, PermissionError) as error:
-            text = error if isinstance(error, InputError) else f"{path}: not permitted"
-            say(f"mrnn-np: error: {text}")
+        except InputError as error:
+            say(f"mrnn-np: error: {error}")
             failed += 1
             continue
         if consensus is None:

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrnn_np.kernels.bias import LIMITS, add_bias
-from mrnn_np.kernels.convolution import convolution_plain
+from mrnn_np.kernels.bias import LIMITS
+from mrnn_np.kernels.convolution import convolution_plain, pointwise
 from mrnn_np.kernels.depthwise import depthwise_kernel, depthwise_plain
 from mrnn_np.kernels.room import OUTSIDE, Room
 from mrnn_np.kernels.windows import Pair, count_positions, pair, resolve_padding
@@ -138,7 +138,7 @@ def bottleneck(
             kept = max(0, last - begin) if y else 0
             expanded[:kept] = expanded[begin - first : begin - first + kept]
             strip = expanded[: end - begin]
-            pointwise(x[n, begin + kept : end], expand, strip[kept:])
+            _pointwise(x[n, begin + kept : end], expand, strip[kept:])
             first, last = begin, end
         part = filtered[: stop - y]
         corner = (top + begin - y * stride[0], left)
@@ -146,13 +146,10 @@ def bottleneck(
             strip[None], filters.weight, filters.bias, stride, corner, low, high,
             part[None], 0, stop - y,
         )  # fmt: skip
-        pointwise(part, project, out[n, y:stop])
+        _pointwise(part, project, out[n, y:stop])
     return out
 
 
-def pointwise(x, filters, out):
-    """Write the convolution of whole lines (L, W, C) with 1x1 filters into `out`."""
-    weight = filters.weight[0, 0]
-    rows, results = x.reshape(-1, len(weight)), out.reshape(-1, len(filters.bias))
-    np.matmul(rows, weight, out=results)
-    add_bias(results, filters.bias, filters.activation)
+def _pointwise(x, filters, out):
+    """Convolve whole lines with 1x1 filters, in one thread."""
+    pointwise(x, filters.weight[0, 0], filters.bias, filters.activation, OUTSIDE, out)

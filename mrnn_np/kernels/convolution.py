@@ -90,7 +90,7 @@ def convolution(
     out = room.empty((len(x), *size, weight.shape[3]), x.dtype)
     x = np.ascontiguousarray(x)
     if kernel == stride == (1, 1) and sides == ((0, 0), (0, 0)) and groups == 1:
-        _pointwise(x, weight[0, 0], bias, activation, room, out)
+        pointwise(x, weight[0, 0], bias, activation, room, out)
         return out
 
     c_in, o_in = weight.shape[2], weight.shape[3] // groups
@@ -113,20 +113,8 @@ def convolution(
                 add_bias(rows, bias, activation, (part.start, part.stop))
 
     least = -(-FEWEST_ROWS // size[1])
-    room.each(work, _tasks(room, len(x) * size[0], least, o_in))
+    room.each(work, room.tasks(len(x) * size[0], least, o_in, FEW))
     return out
-
-
-def _tasks(room, rows, least, channels):
-    """Return (first row, last, first channel, last) of what each thread is to do.
-
-    They share the rows. If there are few, they share the filters, whose packing by BLAS
-    is what takes time then.
-    """
-    tasks = [(*share, 0, channels) for share in room.shares(rows, least)]
-    if len(tasks) < room.jobs:
-        tasks = [(0, rows, *share) for share in room.shares(channels, FEW)]
-    return tasks
 
 
 def _rows_at_once(length, x):
@@ -134,8 +122,11 @@ def _rows_at_once(length, x):
     return max(FEWEST_ROWS, BLOCK // (length * x.itemsize))
 
 
-def _pointwise(x, filters, bias, activation, room, out):
-    """Convolve with 1x1 filters (c_in, c_out): every pixel is its own window."""
+def pointwise(x, filters, bias, activation, room, out):
+    """Convolve with 1x1 filters (c_in, c_out): every pixel is its own window.
+
+    x (..., c_in) and out (..., c_out), which is written, are contiguous.
+    """
     c_in, c_out = filters.shape
     rows, results = x.reshape(-1, c_in), out.reshape(-1, c_out)
 
@@ -147,7 +138,7 @@ def _pointwise(x, filters, bias, activation, room, out):
             np.matmul(rows[block], filters[:, start:stop], out=target[:, start:stop])
             add_bias(target, bias, activation, (start, stop))
 
-    room.each(work, _tasks(room, len(rows), FEWEST_ROWS, c_out))
+    room.each(work, room.tasks(len(rows), FEWEST_ROWS, c_out, FEW))
 
 
 @njit(cache=True, fastmath=False, nogil=True)

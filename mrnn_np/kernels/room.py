@@ -93,6 +93,20 @@ class Room:
         for i in range(parts):
             yield length * i // parts, length * (i + 1) // parts
 
+    def tasks(
+        self, rows: int, least_rows: int, channels: int, least_channels: int
+    ) -> list[tuple[int, int, int, int]]:
+        """Return (first row, last, first channel, last) of what each thread is to do.
+
+        They share the rows. If there are few, they share the filters, whose packing by
+        BLAS is what takes time then.
+        """
+        tasks = [(*share, 0, channels) for share in self.shares(rows, least_rows)]
+        if len(tasks) < self.jobs:
+            parts = self.shares(channels, least_channels)
+            tasks = [(0, rows, *share) for share in parts]
+        return tasks
+
 
 class Outside(Room):
     """The room of a single call: fresh memory, one thread."""

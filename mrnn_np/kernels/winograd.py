@@ -187,11 +187,7 @@ def winograd(
                 m[:, :count], bias[start:stop], low, high, tile, start, scratch, out
             )
 
-    tasks = [(*share, 0, c_out) for share in room.shares(total, most)]
-    if len(tasks) < room.jobs:
-        # Few tiles: the threads share the filters, whose packing is what takes time.
-        tasks = [(0, total, *share) for share in room.shares(c_out, LANES)]
-    room.each(work, tasks)
+    room.each(work, room.tasks(total, most, c_out, LANES))
     return out
 
 

@@ -184,7 +184,7 @@ def images_a_block(available: int, jobs: int, trie, M: int, V: int) -> int:
     fixed = 4 * rows_at_once(V) * (M + V)
     images = (available // jobs - fixed) // (12 * len(trie.words))
     if images < 1:
-        need = jobs * (fixed + 12 * len(trie.words)) * 2 // 2**20 + 2
+        need = jobs * (fixed + 12 * len(trie.words)) * 2 // 2**20 + 1
         raise InputError(
             f"not enough memory for {jobs} threads: allow at least {need} MB (or take "
             "fewer threads)"

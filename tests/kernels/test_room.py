@@ -116,3 +116,11 @@ def test_all_threads_takes_those_of_blas():
             assert set(blas()) == {1}
             assert list(pool.map(abs, [-1, -2])) == [1, 2]
         assert set(blas()) == {2}
+
+
+def test_threads_share_rows_and_where_there_are_few_the_filters():
+    room = Room(jobs=2)
+    assert room.tasks(100, 50, 64, 16) == [(0, 50, 0, 64), (50, 100, 0, 64)]
+    assert room.tasks(99, 50, 64, 16) == [(0, 99, 0, 32), (0, 99, 32, 64)]
+    assert room.tasks(99, 50, 31, 16) == [(0, 99, 0, 31)]
+    assert OUTSIDE.tasks(99, 1, 64, 1) == [(0, 99, 0, 64)]
