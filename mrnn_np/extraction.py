@@ -5,9 +5,9 @@ written beside the goal as soon as it is done (``F.npz.part/block-*.npz``); an
 interrupted run goes on from there with ``resume=True``. At the end the blocks become
 one file and the folder goes away.
 
-Measured on Flickr8k (EfficientNet-Lite0, 2 cores): 13 ms an image with two processes
-of one thread each (7,000 images in 94 s), 20 ms with one process whose BLAS uses both
-cores; about 220 MB a process.
+Measured on Flickr8k (EfficientNet-Lite0, 2 cores): 11 ms an image with two processes
+of one thread each (7,000 images in 78 s), and with one process of two threads; about
+220 MB a process.
 
 On a Dask cluster the workers see no file of this machine: the network is sent to each
 once, and every block goes with the compressed files of its images (COCO: 10 MB).

@@ -2,10 +2,10 @@
 
 Before the first image, `plan` decides four things. Layers that no wanted output
 depends on are left out. A ReLU that alone reads the layer before it is applied by that
-layer, while the numbers are in cache. A depthwise layer and the 1x1 filters before and
-after it become one step, if nobody else reads what is between them. After each step,
-the outputs that nobody will read again are dropped, so that a deep network needs the
-memory of its two or three largest neighbours and not of all its layers.
+layer, while the numbers are in cache. A depthwise layer and the 1x1 filters before it
+become one step, if nobody else reads what is between them. After each step, the outputs
+that nobody will read again are dropped, so that a deep network needs the memory of its
+two or three largest neighbours and not of all its layers.
 
 Knows: who reads whom. Does not know: what the operations compute.
 """
@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrnn_np.cnn.architectures import Layer
-from mrnn_np.cnn.operations import WEIGHTED, Part, apply_parts
-from mrnn_np.kernels.room import OUTSIDE, Room
+from mrnn_np.cnn.operations import WEIGHTED, apply
+
+Part = tuple[Layer, str | None]  # a layer, and the ReLU that is applied at once
 
 
 @dataclass(frozen=True)
@@ -87,38 +88,28 @@ def plan(layers: list[Layer], wanted: Iterable[str]) -> list[Step]:
 
 
 def _block(parts: tuple[Part, ...], layer: Layer) -> bool:
-    """Tell whether parts and a layer are (1x1 filters +) depthwise (+ 1x1 filters)."""
-    last = parts[-1][0]
-    if layer.op == "depthwise":
-        return len(parts) == 1 and last.is_pointwise
-    return last.op == "depthwise" and layer.is_pointwise
+    """Tell whether parts and a layer are 1x1 filters and a depthwise layer."""
+    return len(parts) == 1 and parts[0][0].is_pointwise and layer.op == "depthwise"
 
 
 def run(
-    steps: list[Step],
-    weights: dict[str, np.ndarray],
-    x: np.ndarray,
-    room: Room = OUTSIDE,
-    prepared: dict[str, np.ndarray] | None = None,
+    steps: list[Step], weights: dict[str, np.ndarray], values: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Carry out a plan on a batch and return the wanted outputs by name.
-
-    They lie in the memory of the room, which is used again when they are forgotten.
+    """Carry out steps, one layer after the other, and return the wanted outputs.
 
     Parameters
     ----------
-    steps : from `plan`.
-    weights : ``<layer>.weight`` and ``<layer>.bias``, in the dtype of `x`.
-    x : (N, H, W, 3).
-    room : memory and threads to work with.
-    prepared : see `apply_parts`: give the same dict again to save the preparation.
+    steps : from `plan`, or the last ones of it.
+    weights : ``<layer>.weight`` and ``<layer>.bias``, in the dtype of the values.
+    values : name -> (N, ...) of what the first steps read: ``{"input": pictures}``.
     """
-    prepared = {} if prepared is None else prepared
-    values = {"input": x}
+    values = dict(values)
     for step in steps:
-        inputs = [values[name] for name in step.inputs]
-        values[step.output] = apply_parts(step.parts, inputs, weights, room, prepared)
-        del inputs
+        output = [values[name] for name in step.inputs]
+        for layer, activation in step.parts:
+            output = [apply(layer, output, weights, activation)]
+        values[step.output] = output[0]
+        del output
         for name in step.finished:
             del values[name]
     return values

@@ -6,25 +6,29 @@ Does not know: foreign weight formats (mrnn_np/convert), captions.
 
 import itertools
 import re
-from collections import deque
-from collections.abc import Iterable
-from concurrent.futures import Executor
+import threading
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mrnn_np.cnn.architectures import FEATURE_LAYERS, FEATURE_SIZES, Layer, build
-from mrnn_np.cnn.graph import Step, plan, run
+from mrnn_np.cnn.compiler import compile_program
+from mrnn_np.cnn.filters import Filters
+from mrnn_np.cnn.graph import plan, run
+from mrnn_np.cnn.memory import aligned_zeros
 from mrnn_np.cnn.preprocessing import Preprocessing
-from mrnn_np.cnn.shapes import mean_work, output_shapes, weight_shapes
+from mrnn_np.cnn.program import Program
+from mrnn_np.cnn.shapes import output_shapes, weight_shapes
 from mrnn_np.errors import InputError
-from mrnn_np.kernels.room import Room, all_threads, blas_threads
+from mrnn_np.kernels.threads import Team, all_threads, blas_threads
 from mrnn_np.storage import cache_folder, load_arrays
 
-# Multiplications of a layer that one core does in a millisecond: with fewer on average,
-# it does not pay that threads meet after every layer.
-SMALL = 5e7
+# What NumPy leaves to BLAS. (Convolutions have kernels, unless Numba is off.)
+PRODUCTS = {"fully_connected"}
+BATCH = 4  # images that are computed together. More would not stay in the cache.
 
 
 class CNN:
@@ -73,14 +77,27 @@ class CNN:
             name: np.ascontiguousarray(array, np.float32)
             for name, array in weights.items()
         }
-        self._prepared: dict[str, np.ndarray] = {}  # transformed filters, see `apply`
-        self._plans: dict[tuple, tuple[list[Step], float]] = {}  # see `_plan`
-        self._rooms: list[Room] = []  # those that no call uses at the moment
+        self._forget()
         there = set(self.layer_names)
         known = [n for n in FEATURE_LAYERS[self.architecture] if there.issuperset(n)]
         self.feature_layers = known[0] if known else self.layer_names[-1:]
         shapes = output_shapes(self.layers, self.feature_preprocessing.size)
         self.feature_size = sum(shapes[name][-1] for name in self.feature_layers)
+
+    def _forget(self) -> None:
+        """Begin without programs and without memory for them."""
+        self._filters = Filters()
+        self._programs: dict[tuple, Program] = {}
+        self._memories: list[np.ndarray] = []  # those that no call uses at the moment
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict:
+        made = ("_filters", "_programs", "_memories", "_lock")
+        return {name: value for name, value in vars(self).items() if name not in made}
+
+    def __setstate__(self, state: dict) -> None:
+        vars(self).update(state)
+        self._forget()
 
     def preprocess(self, images: Iterable) -> np.ndarray:
         """Return the input (N, size, size, 3) float32 to classify a list of images.
@@ -117,53 +134,71 @@ class CNN:
                 "3) with the colours last"
             )
         wanted = taps or self.layer_names[-1:]
-        with all_threads() as (jobs, pool):
-            outputs = self._run(x, wanted, jobs, pool)
+        outputs = self._run(x, wanted, all_threads(), np.copy)
         return outputs if taps else outputs[wanted[0]]
 
     def _run(
-        self, x: np.ndarray, wanted: tuple[str, ...], jobs: int, pool: Executor | None
+        self,
+        x: np.ndarray,
+        wanted: tuple[str, ...],
+        team: Team,
+        result: Callable[[np.ndarray], np.ndarray],
     ) -> dict[str, np.ndarray]:
-        """Return the wanted outputs, computed by `jobs` threads of a pool.
+        """Return ``result(output)`` for the wanted outputs, computed by a team.
 
-        Two images a thread or more: each thread takes its share of the images and waits
-        for nobody. Fewer: they share the work of every layer, or where layers are small
-        leave it to BLAS.
+        Two images a thread or more: each thread takes some of the images and waits for
+        nobody. Fewer: they share the work of every layer.
+
+        result : of an array that will be written over soon.
         """
-        if len(x) >= 2 * jobs > 2:
-            parts = np.array_split(x, jobs)
-            done = list(pool.map(lambda part: self._run(part, wanted, 1, None), parts))
-            return {
-                name: np.concatenate([out[name] for out in done]) for name in wanted
-            }
+        if len(x) == 0:
+            shapes = output_shapes(self.layers, x.shape[1])
+            return {name: np.empty((0, *shapes[name]), np.float32) for name in wanted}
+        jobs = team.jobs
+        if len(x) < 2 * jobs:
+            return self._compute(x, wanted, team, result)
+        size = min(BATCH, -(-len(x) // jobs))
+        batches = [x[i : i + size] for i in range(0, len(x), size)]
+        alone = partial(self._compute, wanted=wanted, team=Team(), result=result)
+        with self._one_thread_of_blas(wanted, jobs):
+            done = list(team.each(alone, batches))
+        return {name: np.concatenate([out[name] for out in done]) for name in wanted}
+
+    def _compute(self, x, wanted, team, result) -> dict[str, np.ndarray]:
+        """Return the wanted outputs of one batch, see `_run`."""
+        program, filters = self._program(x.shape, wanted)
+        size = program.size + team.jobs * program.scratch
         try:
-            room = self._rooms.pop()
+            memory = self._memories.pop()
         except IndexError:  # all of them are in use
-            room = Room()
-        steps, work = self._plan(wanted, x.shape[1:])
-        small = jobs > 1 and len(x) * work < SMALL
-        room.jobs, room.pool = (1, None) if small else (jobs, pool)
-        with blas_threads(jobs) if small else nullcontext():
-            outputs = run(steps, self.weights, x, room, self._prepared)
-        # Copies: the room's memory will be written over.
-        outputs = {name: outputs[name].copy() for name in wanted}
-        room.pool = None
-        self._rooms.append(room)
+            memory = aligned_zeros(size)
+        if len(memory) < size:
+            memory = aligned_zeros(size)
+        values = program.run(x, filters, memory, team)
+        values = run(program.rest, self.weights, values)
+        outputs = {name: result(values[name]) for name in wanted}
+        self._memories.append(memory)
         return outputs
 
-    def _plan(
-        self, wanted: tuple[str, ...], shape: tuple[int, ...]
-    ) -> tuple[list[Step], float]:
-        """Return the steps to the wanted outputs, and the mean work of a layer.
+    def _one_thread_of_blas(self, wanted: tuple[str, ...], jobs: int):
+        """Return a context: BLAS has one thread, if several threads will call it."""
+        last = max(self.layer_names.index(name) for name in wanted)
+        ops = {layer.op for layer in self.layers[: last + 1]}
+        return blas_threads(1) if jobs > 1 and PRODUCTS & ops else nullcontext()
 
-        Thought out once for every shape of an image: it takes 0.6 ms.
-        """
-        if (wanted, shape) not in self._plans:
-            work = mean_work(self.layers, (1, *shape))
-            self._plans[wanted, shape] = plan(self.layers, wanted), work
-        return self._plans[wanted, shape]
+    def _program(
+        self, shape: tuple[int, ...], wanted: tuple[str, ...]
+    ) -> tuple[Program, np.ndarray]:
+        """Return the program for images of a shape, compiled once, and all filters."""
+        with self._lock:
+            if (shape, wanted) not in self._programs:
+                steps = plan(self.layers, wanted)
+                self._programs[shape, wanted] = compile_program(
+                    steps, wanted, self.weights, self._filters, shape
+                )
+            return self._programs[shape, wanted], self._filters.array()
 
-    def features(self, images: Iterable, batch_size: int = 4) -> np.ndarray:
+    def features(self, images: Iterable, batch_size: int = BATCH) -> np.ndarray:
         """Describe each image by one vector: the outputs of `feature_layers`.
 
         The whole image counts, squashed into the square that the network takes. A map
@@ -180,26 +215,20 @@ class CNN:
         found = [np.empty((0, self.feature_size), np.float32)]
         images = iter(images)
         batches = iter(lambda: list(itertools.islice(images, batch_size)), [])
-        with all_threads() as (jobs, pool):
-            group = list(itertools.islice(batches, jobs))
-            if jobs == 1 or len(group) < jobs:
-                for batch in itertools.chain(group, batches):
-                    found.append(self._describe(batch, jobs, pool))
-            else:
-                ahead = deque()  # one batch a thread, and one that waits for a thread
-                for batch in itertools.chain(group, batches):
-                    ahead.append(pool.submit(self._describe, batch))
-                    if len(ahead) > jobs:
-                        found.append(ahead.popleft().result())
-                found += [batch.result() for batch in ahead]
+        team = all_threads()
+        first = list(itertools.islice(batches, team.jobs))
+        if len(first) < team.jobs:  # too few for all threads: they share each batch
+            found += [self._describe(batch, team) for batch in first]
+        else:
+            alone = partial(self._describe, team=Team())
+            with self._one_thread_of_blas(self.feature_layers, team.jobs):
+                found += team.each(alone, itertools.chain(first, batches))
         return np.concatenate(found)
 
-    def _describe(
-        self, images: list, jobs: int = 1, pool: Executor | None = None
-    ) -> np.ndarray:
+    def _describe(self, images: list, team: Team) -> np.ndarray:
         x = self.feature_preprocessing(images)
-        outputs = self._run(x, self.feature_layers, jobs, pool).values()
-        return np.hstack([o.mean((1, 2)) if o.ndim == 4 else o for o in outputs])
+        outputs = self._run(x, self.feature_layers, team, _without_places).values()
+        return np.hstack(list(outputs))
 
     def classify(self, images: Iterable) -> np.ndarray:
         """Return the probability of each of the 1000 ImageNet classes.
@@ -234,6 +263,11 @@ class CNN:
     def _where_else(self) -> str:
         file = FULL_FILES.get(self.architecture, "the full file of this network")
         return f"they are in {file} (mrnn-np weights convert FILE)"
+
+
+def _without_places(output: np.ndarray) -> np.ndarray:
+    """Return (N, C): the means of a map, or a copy of a vector."""
+    return output.mean((1, 2)) if output.ndim == 4 else output.copy()
 
 
 # Published files that hold every layer of a network (download.pytorch.org/models).

@@ -115,9 +115,11 @@ class Preprocessing:
         x = np.empty((len(pixels), self.size, self.size, 3), np.float32)
         for n, square in enumerate(pixels):
             x[n] = square if self.channels == "RGB" else square[..., ::-1]
-        x *= np.float32(self.scale)
-        x -= np.asarray(self.mean, np.float32)
-        x /= np.asarray(self.std, np.float32)
+        # Whole lines: three numbers at a time took 6 times as long.
+        lines = x.reshape(len(x), self.size, 3 * self.size)  # (N, size, size*3)
+        lines *= np.float32(self.scale)
+        lines -= np.tile(np.asarray(self.mean, np.float32), self.size)
+        lines /= np.tile(np.asarray(self.std, np.float32), self.size)
         return x
 
     def _square(self, image) -> np.ndarray:

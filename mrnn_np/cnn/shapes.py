@@ -78,24 +78,3 @@ def weight_shapes(
         shapes[f"{layer.name}.weight"] = weight
         shapes[f"{layer.name}.bias"] = (c_out,)
     return shapes
-
-
-def mean_work(layers: list[Layer], shape: Shape) -> float:
-    """Return the multiplications of a layer with weights, on average.
-
-    Parameters
-    ----------
-    layers : a network in execution order.
-    shape : (N, H, W, C) of the images.
-
-    A number of the output costs as many as its filter has taps (or inputs).
-    """
-    count, size, _, channels = shape
-    outputs = output_shapes(layers, size, channels)
-    weights = weight_shapes(layers, size, channels)
-    weights = {key: shape for key, shape in weights.items() if key.endswith(".weight")}
-    total = sum(
-        math.prod(outputs[key.rpartition(".")[0]]) * math.prod(shape[:-1])
-        for key, shape in weights.items()
-    )
-    return count * total / max(1, len(weights))

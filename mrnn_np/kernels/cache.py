@@ -3,8 +3,8 @@
 Numba keeps what it compiled beside the kernels (``__pycache__``), or where that cannot
 be written in the user's own cache folder, or first of all in ``$NUMBA_CACHE_DIR``. It
 compiles anew when a file of kernels changes, for another processor and for another
-version of Numba. Describing the first photograph compiles 8 kernels, 4 s of the 6 that
-it takes; from then on they are loaded in 0.04 s.
+version of Numba. Describing the first photograph compiles for 8 s of the 9 that it
+takes; from then on the kernels are loaded in 0.1 s.
 
 Knows: Numba's cache and its events. Does not know: what a kernel computes.
 """
@@ -12,6 +12,8 @@ Knows: Numba's cache and its events. Does not know: what a kernel computes.
 import atexit
 import shutil
 import tempfile
+import zlib
+from pathlib import Path
 
 import numba
 from numba.core import event
@@ -57,3 +59,11 @@ def use_cache() -> None:
             "compiled kernels cannot be kept, every start makes them anew: set "
             "NUMBA_CACHE_DIR to a folder that can be written"
         )
+
+
+def sources_stamp() -> int:
+    """Return a number that changes with the sources of the kernels."""
+    stamp = 0
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        stamp = zlib.crc32(file.read_bytes(), stamp)
+    return stamp

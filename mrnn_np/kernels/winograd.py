@@ -26,11 +26,12 @@ networks.
 """
 
 import numpy as np
-from numba import njit
+from numba import config, types
+from numba.extending import intrinsic
 
-from mrnn_np.kernels.bias import LIMITS, add_bias_plain
-from mrnn_np.kernels.room import OUTSIDE, Room
-from mrnn_np.kernels.windows import count_positions, resolve_padding
+from mrnn_np.kernels.bias import add_bias
+from mrnn_np.kernels.registers import LANES, Writer
+from mrnn_np.kernels.windows import resolve_padding
 
 TILE = 4  # outputs of a tile, each way; its inputs are TILE + 2
 
@@ -68,22 +69,7 @@ A_T = np.array(
     float,
 )
 
-FEWEST_TILES = 112  # of a block
-LANES = 16  # channels that a transform takes at once, in 5 kB of scratch
-
-
-def worth_while(tiles: int, c_in: int, c_out: int) -> bool:
-    """Say whether `winograd` is faster than the direct sum, from the shapes alone.
-
-    BLAS packs the filters for every product, and 36 matrices need four times the
-    packing of 9. Many tiles pay for it; so do few, if the filters are small. Measured
-    gains (one thread): 16 tiles 32 -> 128 channels 1.5, 64 -> 256 1.6, 256 -> 256 1.1,
-    512 -> 512 1.0; 32 tiles of 512 -> 512 1.3, 49 tiles 2.1, 3136 tiles of 64 2.6, 196
-    tiles of 16 -> 64 1.4.
-    """
-    if min(c_in, c_out) < LANES:
-        return False
-    return tiles >= 32 or c_in * c_out <= 1 << 16
+POINTS = 36  # of a tile, after its transform
 
 
 def transform_filters(weight: np.ndarray) -> np.ndarray:
@@ -128,191 +114,115 @@ def winograd_plain(
     y = A_T @ m @ A_T.T  # (N, down, across, O, 4, 4)
     y = y.transpose(0, 1, 4, 2, 5, 3)  # (N, down, 4, across, 4, O)
     out = y.reshape(len(x), down * TILE, across * TILE, -1)[:, :height, :width]
-    return add_bias_plain(out.astype(x.dtype), bias, activation)
+    return add_bias(out.astype(x.dtype), bias, activation)
 
 
-def winograd(
-    x: np.ndarray,
-    filters: np.ndarray,
-    bias: np.ndarray,
-    padding: int | str | tuple = 0,
-    activation: str | None = None,
-    room: Room = OUTSIDE,
-) -> np.ndarray:
-    """Convolve with filters of 3 x 3 and stride 1, add the bias, apply the activation.
+def to_points_plain(memory, places, shift, out, plane):
+    """Write B^T d B of one tile and one vector of channels: twin of `to_points`.
 
     Parameters
     ----------
-    x : (N, H, W, C) float32 or float64.
-    filters : (36, C, O), same dtype, from `transform_filters`.
-    bias : (O,), same dtype.
-    padding, activation, room : as in `convolution`.
-
-    Returns (N, H', W', O).
-
-    Raises
-    ------
-    ValueError : another number of channels in `x` than in the filters, or fewer than
-        LANES in or out, or a window larger than the padded picture.
+    memory : (M,) float32, read and written.
+    places : (36,) int64 or more: where the pixels of the tile begin, row by row.
+    shift : which channel of them comes first.
+    out, plane : where the first of the 36 vectors goes, and from each to the next.
     """
-    _, c_in, c_out = filters.shape
-    if x.shape[3] != c_in or min(c_in, c_out) < LANES:
-        raise ValueError(
-            f"{x.shape[3]} channels, filters for {c_in} to {c_out}: these must agree "
-            f"and be {LANES} at least"
-        )
-    sides = resolve_padding(padding, x.shape[1:3], (3, 3), (1, 1))
-    height, width = (
-        count_positions(x.shape[axis + 1], 3, 1, sides[axis]) for axis in (0, 1)
-    )
-    out = room.empty((len(x), height, width, c_out), x.dtype)
-    corner, x = (sides[0][0], sides[1][0]), np.ascontiguousarray(x)
-    low, high = (x.dtype.type(limit) for limit in LIMITS[activation])
-    total = len(x) * -(-height // TILE) * -(-width // TILE)
-    # A block's V and M stay in the cache (2 MB for 64 channels), but they are as large
-    # as the filters at least, which every block sends through the cache once.
-    most = max(FEWEST_TILES, c_in * c_out // (c_in + c_out))
+    d = np.stack([memory[at + shift : at + shift + LANES] for at in places[:POINTS]])
+    v = B_T.astype(np.float32) @ d.T.reshape(LANES, 6, 6) @ B_T.T.astype(np.float32)
+    for k in range(POINTS):
+        memory[out + k * plane : out + k * plane + LANES] = v.reshape(LANES, -1)[:, k]
 
-    def work(first, last, start, stop):
-        """Compute the channels start, ..., stop - 1 of tiles first, ..., last - 1."""
-        block = min(most, last - first)
-        v = _planes(room, block, c_in, x.dtype)
-        m = _planes(room, block, stop - start, x.dtype)
-        scratch = np.empty((2, 36 * LANES), x.dtype)
-        for tile in range(first, last, block):
-            count = min(block, last - tile)
-            input_tiles(x, corner, out.shape, tile, scratch, v[:, :count])
-            np.matmul(v[:, :count], filters[..., start:stop], out=m[:, :count])
-            output_tiles(
-                m[:, :count], bias[start:stop], low, high, tile, start, scratch, out
+
+def from_points_plain(memory, m, plane, places, shift, weights, bias, low, high):
+    """Write clip(A^T m A + bias) of one tile and vector: twin of `from_points`.
+
+    Parameters
+    ----------
+    memory : (M,) float32, read and written.
+    m, plane : where the first of 36 vectors is, and from each to the next.
+    places : (16,) int64 or more: where the pixels of the result begin, row by row.
+    shift : which channel of them comes first.
+    weights, bias : the biases are weights[bias], ...
+    low, high : float32, limits of the result.
+    """
+    rows = [memory[m + k * plane : m + k * plane + LANES] for k in range(POINTS)]
+    a_t = A_T.astype(np.float32)
+    y = a_t @ np.stack(rows, axis=1).reshape(LANES, 6, 6) @ a_t.T
+    y = y.reshape(LANES, -1).T + weights[bias : bias + LANES]  # (16, LANES)
+    for k in range(TILE * TILE):
+        at = places[k] + shift
+        memory[at : at + LANES] = np.clip(y[k], low, high)
+
+
+def _b_t(w, d):
+    """Return B^T d of six vectors: 12 additions and 6 multiplications."""
+    even, odd = w.minus(d[4], w.scaled(4, d[2])), w.minus(d[3], w.scaled(4, d[1]))
+    even2, odd2 = w.minus(d[4], d[2]), w.scaled(2, w.minus(d[3], d[1]))
+    return [
+        w.plus(w.minus(w.scaled(4, d[0]), w.scaled(5, d[2])), d[4]),
+        w.plus(even, odd),  # at the points 1
+        w.minus(even, odd),  # and -1
+        w.plus(even2, odd2),  # at the points 2
+        w.minus(even2, odd2),  # and -2
+        w.plus(w.minus(w.scaled(4, d[1]), w.scaled(5, d[3])), d[5]),
+    ]
+
+
+def _a_t(w, m):
+    """Return A^T m of six vectors, four of them."""
+    even, odd = w.plus(m[1], m[2]), w.minus(m[1], m[2])
+    even2, odd2 = w.plus(m[3], m[4]), w.minus(m[3], m[4])
+    return [
+        w.plus(w.plus(m[0], even), even2),
+        w.plus(odd, w.scaled(2, odd2)),
+        w.plus(even, w.scaled(4, even2)),
+        w.plus(w.plus(odd, w.scaled(8, odd2)), m[5]),
+    ]
+
+
+@intrinsic
+def _to_points(typing, memory, places, shift, out, plane):
+    def write(w, memory, places, shift, out, plane):
+        columns = [
+            _b_t(
+                w,
+                [
+                    w.load(w.at(memory, w.number(places, 6 * i + j), shift))
+                    for i in range(6)
+                ],
             )
+            for j in range(6)
+        ]
+        address = w.variable(w.at(memory, out))
+        for i in range(6):
+            for vector in _b_t(w, [column[i] for column in columns]):
+                w.store(vector, w.advance(address, plane))
 
-    room.each(work, room.tasks(total, most, c_out, LANES))
-    return out
-
-
-def _planes(room, tiles, channels, dtype):
-    """Return an array (36, tiles, channels) whose 36 planes do not lie 2^k apart.
-
-    Otherwise the 36 numbers of a channel would all compete for the same few places of
-    the cache.
-    """
-    planes = room.empty((36, tiles * channels + LANES), dtype)
-    return planes[:, : tiles * channels].reshape(36, tiles, channels)
+    whole = types.int64
+    return types.void(memory, places, whole, whole, whole), Writer.of(write)
 
 
-# The loops over c below become vector instructions, but only if the compiler sees that
-# the 36 numbers of a channel never overlap. Hence the scratch: they lie LANES apart in
-# it, a constant. (With distances in variables these transforms took 10 times as long.)
-# A pass transforms the columns of all 6 x 6 numbers and leaves them transposed; a
-# second pass does the other side and transposes them back.
+@intrinsic
+def _from_points(typing, memory, m, plane, places, shift, weights, bias, low, high):
+    def write(w, memory, m, plane, places, shift, weights, bias, low, high):
+        address = w.variable(w.at(memory, m))
+        rows = [[w.load(w.advance(address, plane)) for _ in range(6)] for _ in range(6)]
+        columns = [_a_t(w, [row[j] for row in rows]) for j in range(6)]
+        bias, low, high = w.load(w.at(weights, bias)), w.spread(low), w.spread(high)
+        for i in range(TILE):
+            line = _a_t(w, [column[i] for column in columns])
+            for j in range(TILE):
+                place = w.number(places, TILE * i + j)
+                total = w.clip(w.plus(line[j], bias), low, high)
+                w.store(total, w.at(memory, place, shift))
+
+    whole, real = types.int64, types.float32
+    return types.void(
+        memory, whole, whole, places, whole, weights, whole, real, real
+    ), Writer.of(write)
 
 
-@njit(cache=True, fastmath={"contract"}, nogil=True)
-def input_tiles(x, corner, out_shape, first, scratch, v):
-    """Write B^T d B of the tiles first, first + 1, ... into v (36, tiles, C)."""
-    across = (out_shape[2] + TILE - 1) // TILE
-    down = (out_shape[1] + TILE - 1) // TILE
-    _, height, width, channels = x.shape
-    # One index instead of four: finding a pixel took 3 times as long as copying it.
-    numbers = x.reshape(-1)
-    here, there = scratch[0], scratch[1]
-    for t in range(v.shape[1]):
-        n, place = divmod(first + t, down * across)
-        top = TILE * (place // across) - corner[0]
-        left = TILE * (place % across) - corner[1]
-        for start in range(0, channels, LANES):
-            c0 = min(start, channels - LANES)  # the last may overlap the one before
-            for i in range(6):
-                for j in range(6):
-                    at = (6 * i + j) * LANES
-                    row, column = top + i, left + j
-                    if 0 <= row < height and 0 <= column < width:
-                        pixel = ((n * height + row) * width + column) * channels
-                        source = numbers[pixel + c0 :]
-                        for c in range(LANES):
-                            here[at + c] = source[c]
-                    else:
-                        for c in range(LANES):
-                            here[at + c] = 0
-            _to_points(here, there)
-            _to_points(there, here)
-            for k in range(36):
-                target = v[k, t, c0:]
-                for c in range(LANES):
-                    target[c] = here[k * LANES + c]
-
-
-@njit(cache=True, fastmath={"contract"}, nogil=True)
-def _to_points(source, target):
-    """Write (B^T d)^T of 6 x 6 numbers d, for every lane."""
-    # A plain 4 would promote float32 to float64.
-    real = source.dtype.type
-    two, four, five = real(2), real(4), real(5)
-    for j in range(6):
-        for c in range(LANES):
-            at, to = j * LANES + c, 6 * j * LANES + c
-            d0, d1 = source[at], source[at + 6 * LANES]
-            d2, d3 = source[at + 12 * LANES], source[at + 18 * LANES]
-            d4, d5 = source[at + 24 * LANES], source[at + 30 * LANES]
-            even, odd = d4 - four * d2, d3 - four * d1  # at the points 1 and -1
-            even2, odd2 = d4 - d2, two * (d3 - d1)  # at the points 2 and -2
-            target[to] = four * d0 - five * d2 + d4
-            target[to + LANES] = even + odd
-            target[to + 2 * LANES] = even - odd
-            target[to + 3 * LANES] = even2 + odd2
-            target[to + 4 * LANES] = even2 - odd2
-            target[to + 5 * LANES] = four * d1 - five * d3 + d5
-
-
-@njit(cache=True, fastmath={"contract"}, nogil=True)
-def output_tiles(m, bias, low, high, first, start, scratch, out):
-    """Write clip(A^T m A + bias) of the tiles first, first + 1, ... into out.
-
-    m (36, tiles, channels) and bias belong to the channels of out from start on.
-    """
-    across = (out.shape[2] + TILE - 1) // TILE
-    down = (out.shape[1] + TILE - 1) // TILE
-    _, height, width, all_channels = out.shape
-    channels = len(bias)
-    numbers = out.reshape(-1)
-    here, there = scratch[0], scratch[1]
-    for t in range(m.shape[1]):
-        n, place = divmod(first + t, down * across)
-        top, left = TILE * (place // across), TILE * (place % across)
-        for begin in range(0, channels, LANES):
-            c0 = min(begin, channels - LANES)  # the last may overlap the one before
-            for k in range(36):
-                source = m[k, t, c0:]
-                for c in range(LANES):
-                    here[k * LANES + c] = source[c]
-            _from_points(here, there, 6)
-            _from_points(there, here, TILE)
-            shift = bias[c0:]
-            for i in range(min(TILE, height - top)):
-                for j in range(min(TILE, width - left)):
-                    at = (6 * i + j) * LANES
-                    pixel = (n * height + top + i) * width + left + j
-                    target = numbers[pixel * all_channels + start + c0 :]
-                    for c in range(LANES):
-                        value = here[at + c] + shift[c]
-                        value = low if value < low else value
-                        target[c] = high if value > high else value
-
-
-@njit(cache=True, fastmath={"contract"}, nogil=True)
-def _from_points(source, target, columns):
-    """Write (A^T m)^T of 6 x `columns` numbers m, for every lane."""
-    real = source.dtype.type
-    two, four, eight = real(2), real(4), real(8)
-    for j in range(columns):
-        for c in range(LANES):
-            at, to = j * LANES + c, 6 * j * LANES + c
-            m0, m1 = source[at], source[at + 6 * LANES]
-            m2, m3 = source[at + 12 * LANES], source[at + 18 * LANES]
-            m4, m5 = source[at + 24 * LANES], source[at + 30 * LANES]
-            even, odd, even2, odd2 = m1 + m2, m1 - m2, m3 + m4, m3 - m4
-            target[to] = m0 + even + even2
-            target[to + LANES] = odd + two * odd2
-            target[to + 2 * LANES] = even + four * even2
-            target[to + 3 * LANES] = odd + eight * odd2 + m5
+if config.DISABLE_JIT:
+    to_points, from_points = to_points_plain, from_points_plain
+else:
+    to_points, from_points = _to_points, _from_points

@@ -3,8 +3,7 @@ import pytest
 
 from mrnn_np.cnn import fold_batch_norm
 from mrnn_np.cnn.operations import fully_connected
-from mrnn_np.kernels.convolution import convolution
-from mrnn_np.kernels.depthwise import depthwise
+from mrnn_np.kernels.convolution import convolution, depthwise
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pickle
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ import mrnn_np
 from mrnn_np.cnn import CNN, Preprocessing, build, load_cnn, network, weight_shapes
 from mrnn_np.errors import InputError
 from mrnn_np.extractors import identity
+from mrnn_np.kernels.threads import Team
 from mrnn_np.storage import save_arrays
 
 SIZE = 63  # small enough for plain Python; AlexNet's pool5 is one position here
@@ -114,24 +115,14 @@ def test_features_of_several_layers_stand_side_by_side(images, monkeypatch):
     assert made_from["layers"] == ["relu3", "relu1"] and made_from["size"] == SIZE + 32
 
 
-def threads(count):
-    """Return a stand-in for `all_threads` that has so many of them."""
-
-    @contextmanager
-    def some_threads():
-        with ThreadPoolExecutor(count) as pool:
-            yield count, pool
-
-    return some_threads
-
-
 @pytest.mark.parametrize("count", [1, 2, 3])  # images; 5 are more than two a thread
 def test_threads_share_the_work(front, images, monkeypatch, count):
     x = front.preprocess(images[:count])
     alone = front.forward(x, ("relu1", "pool5"))
     five = [images[i % 3] for i in range(5)]
     features = front.features(five, batch_size=2)
-    monkeypatch.setattr(network, "all_threads", threads(2))
+    team = Team(2)
+    monkeypatch.setattr(network, "all_threads", lambda: team)
     for name, together in front.forward(x, ("relu1", "pool5")).items():
         np.testing.assert_allclose(together, alone[name], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(
@@ -237,3 +228,22 @@ def test_a_header_without_architecture(tmp_path):
     save_arrays(tmp_path / "b.npz", "features", header, arrays)
     with pytest.raises(InputError, match="expected 'cnn'"):
         load_cnn(tmp_path / "b.npz")
+
+
+@pytest.mark.slow
+def test_the_first_call_may_be_many_at_once(images):
+    """Every thread waits until the filters are laid out, not only until they begin."""
+    cnn = CNN(*make(until="conv5"))
+    x = cnn.preprocess(images)
+    expected = cnn.forward(x)
+    for _ in range(10):
+        fresh = CNN(cnn.header, cnn.weights)
+        meeting = threading.Barrier(4, timeout=20)
+
+        def call(_, fresh=fresh, meeting=meeting):
+            meeting.wait()
+            return fresh.forward(x)
+
+        with ThreadPoolExecutor(4) as pool:
+            for got in pool.map(call, range(4)):
+                np.testing.assert_array_equal(got, expected)

@@ -1,7 +1,8 @@
 """Compiled kernels: kept, made anew after an edit, announced, never stale.
 
-Numba stamps the cache of a kernel with the contents of its own file and of no other,
-so a kernel must not depend on another file: the first test reads the source of all.
+Numba stamps the cache of a kernel with the contents of its own file and of no other. So
+a kernel that is kept must not depend on another file, or else be made by a function
+that gives it the stamp of all kernels: the first test reads the source of all.
 """
 
 import ast
@@ -26,6 +27,14 @@ def add(a, b):
     return a + b
 """
 CALL = "from mrnn_np.kernels.addition import add; print(add(1.0, 1.0))"
+# A network without layers: says which sources it was compiled from.
+PROGRAM = """
+import numpy as np
+from mrnn_np.kernels.program import STEP, run_program
+
+real, whole = np.zeros(1, np.float32), np.zeros(1, np.int64)
+print(run_program(np.zeros(0, STEP).view(np.recarray), real, real, whole, 0))
+"""
 LINE = "compiling kernels for this machine, once"
 
 
@@ -33,13 +42,20 @@ def names_in(node: ast.AST) -> set[str]:
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
-def is_kernel(node: ast.AST) -> bool:
-    decorators = getattr(node, "decorator_list", [])
-    return any("njit" in names_in(decorator) for decorator in decorators)
+def is_kept(node: ast.AST) -> bool:
+    """Tell whether a function is a kernel that Numba keeps on disk."""
+    return any(
+        "njit" in names_in(decorator) and "cache=True" in ast.unparse(decorator)
+        for decorator in getattr(node, "decorator_list", [])
+    )
 
 
 def foreign_names(tree: ast.Module) -> dict[str, set[str]]:
-    """Return kernel -> names it reads that come from elsewhere in this project."""
+    """Return kernel -> names it reads that come from elsewhere in this project.
+
+    Of the kernels that are kept and do not read `stamp`, an argument of the function
+    that they are in.
+    """
     foreign, kernels = set(), {}
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "mrnn").startswith(
@@ -49,9 +65,13 @@ def foreign_names(tree: ast.Module) -> dict[str, set[str]]:
         elif isinstance(node, ast.Assign) and names_in(node.value) & foreign:
             # What is computed from a foreign name is as foreign as the name.
             foreign |= {name for goal in node.targets for name in names_in(goal)}
-        elif is_kernel(node):
-            inside = {name for line in node.body for name in names_in(line)}
-            kernels[node.name] = inside
+        elif isinstance(node, ast.FunctionDef):
+            given = {argument.arg for argument in node.args.args} & {"stamp"}
+            for inner in ast.walk(node):
+                if is_kept(inner):
+                    inside = {name for line in inner.body for name in names_in(line)}
+                    stamped = inner is not node and inside & given
+                    kernels[inner.name] = set() if stamped else inside
     return {name: inside & foreign for name, inside in kernels.items()}
 
 
@@ -70,10 +90,17 @@ def test_the_reader_of_kernels_sees_what_it_should():
     tree = ast.parse(
         "from mrnn_np.data import A, B\nC = 2 * A\nD = 3\n"
         "@njit(cache=True)\ndef f(x):\n    return x + C + D\n"
-        "@njit\ndef g(x):\n    return B(x)\n"
+        "@njit(cache=True)\ndef g(x):\n    return B(x)\n"
+        "@njit\ndef not_kept(x):\n    return B(x)\n"
         "def h(x):\n    return A\n"
+        "def make(stamp):\n"
+        "    @njit(cache=True)\n    def k(x):\n        return B(x) + stamp\n"
+        "    @njit(cache=True)\n    def l(x):\n        return B(x)\n"
+        "@njit(cache=True)\ndef m(stamp):\n    return B(stamp)\n"
     )
-    assert foreign_names(tree) == {"f": {"C"}, "g": {"B"}}
+    assert foreign_names(tree) == {
+        "f": {"C"}, "g": {"B"}, "k": set(), "l": {"B"}, "m": {"B"},
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -86,12 +113,12 @@ def copy(tmp_path):
     return package
 
 
-def run(package, **environment) -> tuple[str, str]:
-    """Add 1 and 1 in a new process; return what came to stdout and to stderr."""
+def run(package, call=CALL, **environment) -> tuple[str, str]:
+    """Call in a new process; return what came to stdout and to stderr."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA")}
     inherited["PYTHONPATH"] = str(package.parent)
     done = subprocess.run(
-        [sys.executable, "-c", CALL],
+        [sys.executable, "-c", call],
         env=inherited | environment,
         cwd=package.parent,
         capture_output=True,
@@ -112,6 +139,18 @@ def test_compiled_once_and_again_after_an_edit(copy, tmp_path):
     file.write_text(ADDITION.replace("a + b", "a - b"))
     out, err = run(copy, **folder)
     assert out == "0.0" and LINE in err
+
+
+@pytest.mark.slow
+def test_the_program_is_compiled_again_after_an_edit_of_any_kernel(copy, tmp_path):
+    folder = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    first, err = run(copy, PROGRAM, **folder)
+    assert LINE in err
+    assert run(copy, PROGRAM, **folder) == (first, "")
+    file = copy / "kernels" / "tiles.py"
+    file.write_text(file.read_text(encoding="utf-8") + "\n# another line\n")
+    second, err = run(copy, PROGRAM, **folder)
+    assert LINE in err and second != first
 
 
 @pytest.mark.slow

@@ -1,35 +1,7 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from mrnn_np.kernels.pooling import (
-    average_pool,
-    average_pool_plain,
-    global_average_pool,
-    max_pool,
-    max_pool_plain,
-)
-
-
-@settings(max_examples=80)
-@given(
-    st.integers(1, 9), st.integers(1, 9), st.integers(1, 4), st.integers(1, 5),
-    st.sampled_from([0, 1, 2, "SAME", (1, 0)]), st.booleans(), st.booleans(),
-)  # fmt: skip
-def test_kernels_agree_with_their_twins(
-    height, width, kernel, stride, padding, ceil, counted
-):
-    if padding not in ("SAME", 0):
-        kernel += 2  # PyTorch too allows no more padding than half a window
-    if padding != "SAME" and min(height, width) < kernel:
-        return
-    x = np.random.default_rng(0).standard_normal((2, height, width, 3))
-    rest = (x, kernel, stride, padding, ceil)
-    np.testing.assert_array_equal(max_pool(*rest), max_pool_plain(*rest))
-    np.testing.assert_allclose(
-        average_pool(*rest, counted), average_pool_plain(*rest, counted), atol=1e-14
-    )
+from mrnn_np.kernels.pooling import average_pool, global_average_pool, max_pool
 
 
 def test_by_hand():

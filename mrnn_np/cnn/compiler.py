@@ -1,0 +1,349 @@
+"""From the plan of a network to a program: what lies where, and who does how much.
+
+A program (kernels/program.py) knows no names. Here every step of a plan becomes a
+record of a table, and every map gets its place in one array, which other maps get when
+nobody will read it any more. The parts of a concatenation are computed where they
+belong.
+
+Layers that the kernels do not know (fully connected ones, global pooling), and all that
+come after them, are left over: graph.py runs them. In our networks they are the end.
+
+Knows: layers, shapes, places. Does not know: instructions, threads.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numba import config
+
+from mrnn_np.cnn.architectures import Layer
+from mrnn_np.cnn.filters import Filters, in_panels, padded_channels, whole_windows
+from mrnn_np.cnn.graph import Step
+from mrnn_np.cnn.memory import Map, Maps
+from mrnn_np.cnn.program import Program
+from mrnn_np.kernels import program as operations
+from mrnn_np.kernels.bias import LIMITS
+from mrnn_np.kernels.registers import LANES, whole_vectors
+from mrnn_np.kernels.tiles import MOST_VECTORS, PIXELS
+from mrnn_np.kernels.windows import count_positions, pair, resolve_padding
+from mrnn_np.kernels.winograd import POINTS, TILE, transform_filters
+
+# Numbers that a unit of work keeps in the scratch: 256 kB, a part of a core's own
+# cache. Half of it costs 4 % more for Lite0, whose bands then overlap more often.
+BAND = 1 << 16
+# Numbers of a block of Winograd's tiles, and how many the tiles of all images may have
+# for all of them to be transformed first (8 MB). Then a block has MOST_TILES.
+BLOCK, FEW, MOST_TILES = 1 << 17, 1 << 21, 64
+# Units of a step that is large enough, so that nobody waits for long; and of one whose
+# units do something that their neighbours do, too.
+UNITS, FEWEST_UNITS = 32, 8
+
+
+class Compiler:
+    """Compiles one program, step by step.
+
+    Parameters
+    ----------
+    steps : from `plan`.
+    wanted : names of the outputs that are wanted.
+    weights : ``<layer>.weight`` and ``<layer>.bias``, float32.
+    filters : gets the filters of layers it does not have yet.
+    shape : (N, H, W, C) of the images, N at least 1.
+    """
+
+    def __init__(
+        self,
+        steps: list[Step],
+        wanted: Iterable[str],
+        weights: dict[str, np.ndarray],
+        filters: Filters,
+        shape: tuple[int, int, int, int],
+    ) -> None:
+        self.steps, self.wanted = steps, set(wanted)
+        self.weights, self.filters, self.count = weights, filters, shape[0]
+        self.table: list[dict] = []
+        self.scratch = 0
+        # The zeros that Winograd's tiles find beyond an edge. They are as long for all
+        # programs of a network, which use the same memory in turn.
+        inputs = (array.shape[2] for array in weights.values() if array.ndim == 4)
+        self.maps = Maps(steps, self.wanted, self.count, max(inputs, default=1))
+        # Windows of three colours lie side by side, if nothing else wants vectors.
+        readers = [step.parts[0][0].op for step in steps if "input" in step.inputs]
+        dense = set(readers) <= {"convolution"}
+        pixel = shape[3] if dense else whole_vectors(shape[3])
+        self.picture = self.maps.add("input", *shape[1:], pixel)
+
+    def program(self, kernels: bool = True) -> Program:
+        """Return the program; without kernels, everything is left over."""
+        rest = list(self.steps)
+        while kernels and rest and self._compile(rest[0]):
+            for name in rest.pop(0).finished:
+                self.maps.forget(name)
+        needed = self.wanted.union(*(step.inputs for step in rest))
+        table = np.zeros(len(self.table), operations.STEP).view(np.recarray)
+        for record, values in zip(table, self.table, strict=True):
+            for name, value in values.items():
+                record[name] = value
+        maps = {name: self.maps[name] for name in needed if name in self.maps}
+        return Program(
+            table, self.maps.memory.size, self.scratch, self.picture, maps, rest
+        )
+
+    def _compile(self, step: Step) -> bool:
+        """Add the records of a step, or return False if there is no kernel for it."""
+        layer, activation = step.parts[-1]
+        inputs = [self.maps[name] for name in step.inputs]
+        x, name = inputs[0], step.output
+        if layer.op in ("identity", "dropout"):
+            self.maps.rename(step.inputs[0], name)
+        elif layer.op in ("relu", "relu6", "add"):
+            self._elementwise(layer.op, inputs, name)
+        elif layer.op == "concat" and all(x.channels % LANES == 0 for x in inputs):
+            self._concat(inputs, name)
+        elif layer.op == "max_pool" and _is_usual(layer, x):
+            self._max_pool(layer, x, name)
+        elif layer.op == "depthwise" and _is_usual(layer, x):
+            expand = step.parts[0] if len(step.parts) == 2 else None
+            self._depthwise(layer, activation, x, name, expand)
+        elif layer.is_pointwise:
+            self._pointwise(layer, activation, x, name)
+        elif layer.op == "convolution" and layer.groups == 1 and _is_usual(layer, x):
+            tiles = (layer.kernel, layer.stride) == (3, 1) and x.pixel % LANES == 0
+            add = self._winograd if tiles else self._convolution
+            add(layer, activation, x, name)
+        else:
+            return False
+        return True
+
+    # A method a kind of layer.
+
+    def _elementwise(self, op, inputs, name):
+        x = inputs[0]
+        out = self.maps.add(name, x.height, x.width, x.channels, x.pixel)
+        second = {"other": inputs[1].at, "other_step": LANES} if op == "add" else {}
+        limits = _limits(None if op == "add" else op)
+        units = self._units_of_pixels(x, x.pixel)
+        self._add(operations.ELEMENTWISE, x, out, **units, **second, **limits)
+
+    def _concat(self, inputs, name):
+        """Copy those parts that are not yet where they belong."""
+        x, channels = inputs[0], sum(x.channels for x in inputs)
+        if name not in self.maps:
+            self.maps.add(name, x.height, x.width, channels)
+        whole, start = self.maps[name], 0
+        for x in inputs:
+            if x.block is not whole.block:
+                out = Map(whole.block, x.height, x.width, x.channels, channels, start)
+                units = self._units_of_pixels(x, x.channels)
+                self._add(operations.COPY, x, out, **units)
+            start += x.channels
+
+    def _max_pool(self, layer, x, name):
+        window = _window(layer, x)
+        out = self._output(name, window, x.channels)
+        lines = -(-out.height * self.count // UNITS)
+        self._add(
+            operations.MAX_POOL, x, out, **self._units_of_lines(lines, out), **window
+        )
+
+    def _pointwise(self, layer, activation, x, name):
+        out = self.maps.add(name, x.height, x.width, layer.channels)
+        filters = self._filters(layer, x.channels)
+        units = self._units_of_pixels(x, x.channels, filters["vectors"])
+        limits = _limits(activation)
+        self._add(operations.POINTWISE, x, out, **units, **filters, **limits)
+
+    def _convolution(self, layer, activation, x, name):
+        window = _window(layer, x)
+        out = self._output(name, window, layer.channels)
+        filters = self._filters(layer, x.pixel)
+        lines = self._lines(window, x.pixel, FEWEST_UNITS)
+        units = self._units_of_lines(lines, out, filters["vectors"])
+        self._add(
+            operations.CONVOLUTION, x, out, **units, **window, **filters,
+            **_limits(activation),
+        )  # fmt: skip
+
+    def _depthwise(self, layer, activation, x, name, expand):
+        """Add a depthwise layer, and the 1x1 filters before it if there are any."""
+        weight, bias = self._weights(layer)
+        window = _window(layer, x)
+        out = self._output(name, window, len(bias))
+        rows = weight.reshape(-1, len(bias))  # (kh*kw, C)
+        at = self.filters.place(
+            (layer.name,), lambda: padded_channels(rows).ravel(), bias
+        )
+        vectors = out.pixel // LANES
+        panels = -(-vectors // MOST_VECTORS)
+        before = {"expand": -1}
+        if expand is not None:
+            found, limits = self._filters(expand[0], x.channels), _limits(expand[1])
+            before = {
+                "expand": found["weights"], "expand_bias": found["bias"],
+                "expand_low": limits["low"], "expand_high": limits["high"],
+            }  # fmt: skip
+        widest = LANES * min(vectors, MOST_VECTORS)
+        lines = self._lines(window, widest, -(-FEWEST_UNITS // panels))
+        units = self._units_of_lines(lines, out)
+        units |= {"groups": panels, "units": units["blocks"] * panels}
+        self._add(
+            operations.DEPTHWISE, x, out, **units, **window, **before, vectors=vectors,
+            weights=at[0], bias=at[1], **_limits(activation),
+        )  # fmt: skip
+
+    def _winograd(self, layer, activation, x, name):
+        """Add a convolution by tiles: in one step, or in two where they are few.
+
+        One step keeps the points of a block of tiles in the cache, and sends all
+        filters through it for every block. With few tiles that costs too much.
+        """
+        window = _window(layer, x)
+        out = self._output(name, window, layer.channels)
+        weight, bias = self._weights(layer)
+        at = self.filters.place(
+            (layer.name, "winograd"),
+            lambda: in_panels(whole_windows(transform_filters(weight)[:, None], 0)),
+            bias,
+        )
+        vectors = whole_vectors(len(bias)) // LANES
+        values = {
+            **window, **_limits(activation), "weights": at[0], "bias": at[1],
+            "vectors": vectors,
+        }  # fmt: skip
+        tiles = self.count * -(-out.height // TILE) * -(-out.width // TILE)
+        if tiles * POINTS * x.pixel > FEW:
+            block = max(PIXELS, BLOCK // (POINTS * x.pixel))
+            units = _units(tiles, block)
+            self._add(operations.WINOGRAD, x, out, **units, **values)
+            scratch = POINTS * (block * x.pixel + LANES)
+        else:
+            middle = self.maps.memory.take(POINTS * (tiles * x.pixel + LANES))
+            values["middle"] = middle.at
+            panels = -(-vectors // MOST_VECTORS)
+            blocks = max(tiles // MOST_TILES, 2 * FEWEST_UNITS // panels, 1)
+            block = PIXELS * -(-tiles // (blocks * PIXELS))
+            self._add(operations.TRANSFORM, x, out, **_units(tiles, 2), **values)
+            self._add(
+                operations.MULTIPLY, x, out, **_units(tiles, block, vectors), **values
+            )
+            self.maps.memory.give_back(middle)
+            scratch = 0
+        widest = LANES * min(vectors, MOST_VECTORS)
+        scratch += POINTS * (block * widest + LANES) + widest
+        self._reserve(scratch)
+
+    # What the records are made of.
+
+    def _add(self, operation: int, x: Map, out: Map, **values) -> None:
+        """Add a record."""
+        self.table.append(
+            {
+                "operation": operation, "count": self.count, "x": x.at,
+                "height": x.height, "width": x.width, "channels": x.channels,
+                "pixel": x.pixel, "out": out.at, "out_height": out.height,
+                "out_width": out.width, "out_pixel": out.pixel, **values,
+            }
+        )  # fmt: skip
+
+    def _weights(self, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
+        return self.weights[f"{layer.name}.weight"], self.weights[f"{layer.name}.bias"]
+
+    def _filters(self, layer: Layer, pixel: int) -> dict:
+        """Return where the filters for pixels of so many numbers are."""
+        weight, bias = self._weights(layer)
+        weights, bias_at = self.filters.place(
+            (layer.name, pixel), lambda: in_panels(whole_windows(weight, pixel)), bias
+        )
+        vectors = whole_vectors(len(bias)) // LANES
+        return {"weights": weights, "bias": bias_at, "vectors": vectors}
+
+    def _lines(self, window: dict, pixel: int, fewest: int) -> int:
+        """Return the output lines of a band whose input pixels have `pixel` numbers.
+
+        As many as fit into the scratch, but so that there are `fewest` bands, all
+        images together.
+        """
+        line = pixel * ((window["out_width"] - 1) * window["along"] + window["taps"])
+        fit = max(1, (BAND // line - window["rows"]) // window["down"] + 1)
+        bands = max(-(-window["out_height"] // fit), -(-fewest // self.count))
+        lines = -(-window["out_height"] // bands)
+        self._reserve(line * ((lines - 1) * window["down"] + window["rows"]))
+        return lines
+
+    def _units_of_lines(self, lines: int, out: Map, vectors: int = 0) -> dict:
+        bands = -(-out.height // lines)
+        return _units(self.count * bands * lines, lines, vectors)
+
+    def _units_of_pixels(self, x: Map, numbers: int, vectors: int = 0) -> dict:
+        """Return units of pixels that have so many numbers each."""
+        total = self.count * x.height * x.width
+        blocks = max(min(UNITS, total // (4 * PIXELS)), total * numbers // BAND, 1)
+        return _units(total, PIXELS * -(-total // (blocks * PIXELS)), vectors)
+
+    # Where things are.
+
+    def _reserve(self, numbers: int) -> None:
+        self.scratch = max(self.scratch, whole_vectors(numbers))
+
+    def _output(self, name: str, window: dict, channels: int) -> Map:
+        return self.maps.add(name, window["out_height"], window["out_width"], channels)
+
+
+def compile_program(
+    steps: list[Step],
+    wanted: Iterable[str],
+    weights: dict[str, np.ndarray],
+    filters: Filters,
+    shape: tuple[int, int, int, int],
+    kernels: bool = not config.DISABLE_JIT,
+) -> Program:
+    """Compile a plan for images of one number and size.
+
+    Parameters
+    ----------
+    steps, wanted, weights, filters, shape : see `Compiler`.
+    kernels : False leaves everything over for NumPy. So it is where Numba is off:
+        kernels that run as plain Python are right, but slower than that.
+    """
+    return Compiler(steps, wanted, weights, filters, shape).program(kernels)
+
+
+def _limits(activation: str | None) -> dict:
+    low, high = LIMITS[activation]
+    return {"low": low, "high": high}
+
+
+def _units(total: int, block: int, vectors: int = 0) -> dict:
+    """Return the units of `block` things each, in groups of panels if they are few."""
+    blocks = -(-total // block)
+    groups = max(1, min(-(-vectors // MOST_VECTORS), -(-UNITS // blocks)))
+    return {
+        "block": block,
+        "blocks": blocks,
+        "groups": groups,
+        "units": blocks * groups,
+    }
+
+
+def _sides(layer: Layer, x: Map):
+    kernel, stride = pair(layer.kernel), pair(layer.stride)
+    return resolve_padding(layer.padding, (x.height, x.width), kernel, stride)
+
+
+def _is_usual(layer: Layer, x: Map) -> bool:
+    """Tell whether every window sees some pixel: there is less padding than window."""
+    edges = zip(_sides(layer, x), pair(layer.kernel), strict=True)
+    return all(max(side) < length for side, length in edges)
+
+
+def _window(layer: Layer, x: Map) -> dict:
+    """Return window, steps and padding of a layer, and the size of its output."""
+    kernel, stride, sides = pair(layer.kernel), pair(layer.stride), _sides(layer, x)
+    height, width = (
+        count_positions(length, kernel[i], stride[i], sides[i], layer.ceil)
+        for i, length in enumerate((x.height, x.width))
+    )
+    return {
+        "out_height": height, "out_width": width, "rows": kernel[0], "taps": kernel[1],
+        "down": stride[0], "along": stride[1], "top": sides[0][0], "left": sides[1][0],
+    }  # fmt: skip

@@ -1,0 +1,234 @@
+"""Convolutions, a unit of work at a time: pixels in the registers, lines in the cache.
+
+Padding does not exist in memory. What needs zeros around its input copies a *band* of
+lines into the thread's scratch, with the zeros, and reads it from there. A depthwise
+layer after 1x1 filters does not copy its input: it computes it, for one panel of
+channels, so that the widest maps of a network never exist as a whole.
+
+Knows: records of a program (kernels/program.py), memory. Does not know: threads.
+"""
+
+import numpy as np
+from numba import njit
+
+from mrnn_np.kernels.registers import LANES
+from mrnn_np.kernels.tiles import (
+    MOST_VECTORS,
+    PIXELS,
+    copy_numbers,
+    depthwise_tile,
+    product_tile_1,
+    product_tile_2,
+    product_tile_3,
+)
+
+# Numbers of one type: a tuple with a plain 0 or 1 in it would be another type, and
+# everything that takes it would be compiled once more (2 s altogether).
+NONE, ONE = np.int64(0), np.int64(1)
+
+# In what follows, three numbers (where, row step, column step) say how a rectangle of
+# pixels lies in memory.
+
+
+@njit(fastmath=False)
+def panel(vectors, number):
+    """Return the first vector of a panel, and how many it has.
+
+    The vectors of a layer are dealt out evenly: 7 to panels of 2, 2 and 3.
+    """
+    panels = (vectors + MOST_VECTORS - 1) // MOST_VECTORS
+    first = number * vectors // panels
+    return first, (number + 1) * vectors // panels - first
+
+
+@njit(fastmath=False)
+def panels_of(step, group):
+    """Return the numbers of the panels in a group, as a range."""
+    panels = (step.vectors + MOST_VECTORS - 1) // MOST_VECTORS
+    return range(group * panels // step.groups, (group + 1) * panels // step.groups)
+
+
+@njit(fastmath=False)
+def fill_places(places, row, column, left, columns, source, target):
+    """Note where the next pixels of a rectangle are, for a tile.
+
+    If fewer than PIXELS are left, the last one is noted, and computed, several times.
+
+    Returns row and column of the pixel after them.
+    """
+    x = source[0] + row * source[1] + column * source[2]
+    out = target[0] + row * target[1] + column * target[2]
+    if left >= PIXELS and column + PIXELS <= columns:  # all in one row: 8 ns, not 20
+        for p in range(PIXELS):
+            places[p] = x + p * source[2]
+            places[PIXELS + p] = out + p * target[2]
+        column += PIXELS
+        return (row, column) if column < columns else (row + 1, 0)
+    for p in range(PIXELS):
+        places[p], places[PIXELS + p] = x, out
+        if p < left - 1:
+            column += 1
+            if column == columns:
+                row, column = row + 1, 0
+            x = source[0] + row * source[1] + column * source[2]
+            out = target[0] + row * target[1] + column * target[2]
+    return row, column
+
+
+@njit(fastmath=False)
+def products(
+    memory, places, size, source, target, window, weights, filters, bias, vectors,
+    limits,
+):  # fmt: skip
+    """Compute one panel of output channels of a rectangle of pixels.
+
+    Parameters
+    ----------
+    size : (rows, columns) of the rectangle.
+    source, target : where the windows of its pixels begin, and where the sums go.
+    window : (rows, row step, depth), see `product_tile_plain`.
+    weights, filters, bias, vectors : where the panel is, and its width.
+    limits : (low, high).
+    """
+    rows, row_step, depth = window
+    low, high = limits
+    row, column = NONE, NONE
+    for left in range(size[0] * size[1], 0, -PIXELS):
+        row, column = fill_places(places, row, column, left, size[1], source, target)
+        if vectors == 3:
+            product_tile_3(
+                memory, places, rows, row_step, depth, weights, filters, bias, low, high
+            )
+        elif vectors == 2:
+            product_tile_2(
+                memory, places, rows, row_step, depth, weights, filters, bias, low, high
+            )
+        else:
+            product_tile_1(
+                memory, places, rows, row_step, depth, weights, filters, bias, low, high
+            )
+
+
+@njit(fastmath=False)
+def pointwise(step, unit, memory, weights, places):
+    """Apply some panels of 1x1 filters to some pixels of all images."""
+    group, block = unit // step.blocks, unit % step.blocks
+    first = block * step.block
+    pixels = min(step.block, step.count * step.height * step.width - first)
+    for number in panels_of(step, group):
+        v, vectors = panel(step.vectors, number)
+        source = step.x + first * step.pixel, NONE, step.pixel
+        target = step.out + first * step.out_pixel + v * LANES, NONE, step.out_pixel
+        products(
+            memory, places, (ONE, pixels), source, target, (ONE, NONE, step.channels),
+            weights, step.weights + step.channels * v * LANES, step.bias + v * LANES,
+            vectors, (step.low, step.high),
+        )  # fmt: skip
+
+
+@njit(fastmath=False)
+def convolution(step, unit, memory, weights, places, scratch):
+    """Apply some panels of filters to a band of an image."""
+    group, block = unit // step.blocks, unit % step.blocks
+    n, first, lines = _band(step, block)
+    columns = (step.out_width - 1) * step.along + step.taps
+    needed = (lines - 1) * step.down + step.rows
+    top = first * step.down - step.top
+    _copy_lines(step, n, top, needed, columns, 0, step.pixel, memory, scratch)
+    line = columns * step.pixel
+    depth = (step.taps - 1) * step.pixel + step.channels
+    out = step.out + (n * step.out_height + first) * step.out_width * step.out_pixel
+    source = scratch, step.down * line, step.along * step.pixel
+    for number in panels_of(step, group):
+        v, vectors = panel(step.vectors, number)
+        target = out + v * LANES, step.out_width * step.out_pixel, step.out_pixel
+        products(
+            memory, places, (lines, step.out_width), source, target,
+            (step.rows, line, depth),
+            weights, step.weights + step.rows * depth * v * LANES,
+            step.bias + v * LANES, vectors, (step.low, step.high),
+        )  # fmt: skip
+
+
+@njit(fastmath=False)
+def depthwise(step, unit, memory, weights, places, scratch):
+    """Filter one panel of channels of a band, which 1x1 filters may compute first."""
+    number, block = unit // step.blocks, unit % step.blocks
+    n, first, lines = _band(step, block)
+    v, vectors = panel(step.vectors, number)
+    pixel = vectors * LANES  # of the scratch
+    columns = (step.out_width - 1) * step.along + step.taps
+    needed = (lines - 1) * step.down + step.rows
+    top = first * step.down - step.top
+    line = columns * pixel
+    if step.expand < 0:
+        _copy_lines(step, n, top, needed, columns, v * LANES, pixel, memory, scratch)
+    else:
+        start, stop = max(0, -top), min(needed, step.height - top)
+        width = min(step.width, columns - step.left)
+        _zero_border(
+            memory, scratch, needed, line, start, stop, step.left * pixel, width * pixel
+        )
+        at = (n * step.height + top + start) * step.width * step.pixel
+        source = step.x + at, step.width * step.pixel, step.pixel
+        target = scratch + start * line + step.left * pixel, line, pixel
+        products(
+            memory, places, (stop - start, width), source, target,
+            (ONE, NONE, step.channels),
+            weights, step.expand + step.channels * v * LANES,
+            step.expand_bias + v * LANES, vectors, (step.expand_low, step.expand_high),
+        )  # fmt: skip
+    out = step.out + (n * step.out_height + first) * step.out_width * step.out_pixel
+    source = scratch, step.down * line, step.along * pixel
+    target = out + v * LANES, step.out_width * step.out_pixel, step.out_pixel
+    row, column = NONE, NONE
+    for left in range(lines * step.out_width, 0, -PIXELS):
+        row, column = fill_places(
+            places, row, column, left, step.out_width, source, target
+        )
+        for shift in range(0, pixel, LANES):
+            channel = v * LANES + shift
+            depthwise_tile(
+                memory, places, shift, step.rows, line, step.taps, pixel,
+                weights, step.weights + channel, step.vectors * LANES,
+                step.bias + channel, step.low, step.high,
+            )  # fmt: skip
+
+
+@njit(fastmath=False)
+def _band(step, block):
+    """Return the image, first output line and number of lines of a band."""
+    bands = step.blocks // step.count
+    first = block % bands * step.block
+    return block // bands, first, min(step.block, step.out_height - first)
+
+
+@njit(fastmath=False)
+def _zero_border(memory, scratch, lines, line, start, stop, left, width):
+    """Write zeros around the lines start, ..., stop - 1 of the scratch."""
+    for i in range(lines):
+        at = scratch + i * line
+        if start <= i < stop:
+            memory[at : at + left] = 0
+            memory[at + left + width : at + line] = 0
+        else:
+            memory[at : at + line] = 0
+
+
+@njit(fastmath=False)
+def _copy_lines(step, n, top, lines, columns, channel, pixel, memory, scratch):
+    """Copy `pixel` channels of the lines top, top + 1, ..., zeros around them."""
+    line = columns * pixel
+    start, stop = max(0, -top), min(lines, step.height - top)
+    width = min(step.width, columns - step.left)
+    _zero_border(
+        memory, scratch, lines, line, start, stop, step.left * pixel, width * pixel
+    )
+    for i in range(start, stop):
+        at = step.x + (n * step.height + top + i) * step.width * step.pixel + channel
+        to = scratch + i * line + step.left * pixel
+        if pixel == step.pixel:  # the whole line is one piece
+            copy_numbers(memory, at, to, width * pixel)
+        else:
+            for j in range(width):
+                copy_numbers(memory, at + j * step.pixel, to + j * pixel, pixel)
