@@ -31,7 +31,7 @@ from mrnn_np.images import send_images
 from mrnn_np.parallel import Workers, spread
 from mrnn_np.progress import progress, say
 
-BLOCK = 64  # images a block: two seconds of work, lost at most when interrupted
+BLOCK = 64  # images a block: a second of work, lost at most when interrupted
 LARGEST_HALF = float(np.finfo(np.float16).max)  # 65504
 ALONE = Workers("processes", 1)  # this process
 

@@ -15,10 +15,10 @@ from mrnn_np.errors import InputError
 
 @dataclass(frozen=True)
 class Layer:
-    """One step of a network. Numbers that an operation does not use stay as they are.
+    """One layer of a network. Numbers that an operation does not use stay as they are.
 
     name : unique in its network.
-    op : a key of `operations.OPERATIONS`.
+    op : a key of `operations.WEIGHTED` or `operations.WEIGHTLESS`.
     inputs : names of the layers it reads.
     channels : output channels of a convolution, outputs of a fully connected layer.
     kernel, stride, padding, groups : of convolutions and pooling (see kernels).

@@ -1,9 +1,9 @@
 """From the plan of a network to a program: what lies where, and who does how much.
 
-A program (kernels/program.py) knows no names. Here every step of a plan becomes a
-record of a table, and every map gets its place in one array, which other maps get when
-nobody will read it any more. The parts of a concatenation are computed where they
-belong.
+A program (kernels/program.py) knows no names. Here the steps of a plan become records
+of a table, and every map gets its place in one array, which other maps get when nobody
+will read it any more. The parts of a concatenation are computed where they belong, and
+then it takes no record.
 
 Layers that the kernels do not know (fully connected ones, global pooling), and all that
 come after them, are left over: graph.py runs them. In our networks they are the end.
@@ -22,20 +22,21 @@ from mrnn_np.cnn.graph import Step
 from mrnn_np.cnn.memory import Map, Maps
 from mrnn_np.cnn.program import Program
 from mrnn_np.kernels import program as operations
+from mrnn_np.kernels.bands import panel_plain
 from mrnn_np.kernels.bias import LIMITS
 from mrnn_np.kernels.registers import LANES, whole_vectors
 from mrnn_np.kernels.tiles import MOST_VECTORS, PIXELS
 from mrnn_np.kernels.windows import count_positions, pair, resolve_padding
 from mrnn_np.kernels.winograd import POINTS, TILE, transform_filters
 
-# Numbers that a unit of work keeps in the scratch: 256 kB, a part of a core's own
-# cache. Half of it costs 4 % more for Lite0, whose bands then overlap more often.
+# Numbers that a unit of work reads: 256 kB, a part of a core's own cache. Half of it
+# costs 4 % more for Lite0, whose bands then overlap more often.
 BAND = 1 << 16
-# Numbers of a block of Winograd's tiles, and how many the tiles of all images may have
-# for all of them to be transformed first (8 MB). Then a block has MOST_TILES.
-BLOCK, FEW, MOST_TILES = 1 << 17, 1 << 21, 64
+# Winograd: numbers of a block of tiles; up to how many numbers (8 MB) all tiles are
+# transformed before the first is multiplied; and about how many tiles a unit has then.
+BLOCK, FEW, TILES = 1 << 17, 1 << 21, 64
 # Units of a step that is large enough, so that nobody waits for long; and of one whose
-# units do something that their neighbours do, too.
+# units overlap, so that more of them are more work.
 UNITS, FEWEST_UNITS = 32, 8
 
 
@@ -115,11 +116,12 @@ class Compiler:
             return False
         return True
 
-    # A method a kind of layer.
+    # One method for each kind of layer.
 
     def _elementwise(self, op, inputs, name):
         x = inputs[0]
         out = self.maps.add(name, x.height, x.width, x.channels, x.pixel)
+        # A ReLU is clip(x + 0): where memory begins, it holds zeros.
         second = {"other": inputs[1].at, "other_step": LANES} if op == "add" else {}
         limits = _limits(None if op == "add" else op)
         units = self._units_of_pixels(x, x.pixel)
@@ -174,7 +176,7 @@ class Compiler:
             (layer.name,), lambda: padded_channels(rows).ravel(), bias
         )
         vectors = out.pixel // LANES
-        panels = -(-vectors // MOST_VECTORS)
+        panels = panel_plain(vectors, 0)[2]
         before = {"expand": -1}
         if expand is not None:
             found, limits = self._filters(expand[0], x.channels), _limits(expand[1])
@@ -185,7 +187,7 @@ class Compiler:
         widest = LANES * min(vectors, MOST_VECTORS)
         lines = self._lines(window, widest, -(-FEWEST_UNITS // panels))
         units = self._units_of_lines(lines, out)
-        units |= {"groups": panels, "units": units["blocks"] * panels}
+        units["units"] *= panels
         self._add(
             operations.DEPTHWISE, x, out, **units, **window, **before, vectors=vectors,
             weights=at[0], bias=at[1], **_limits(activation),
@@ -202,7 +204,9 @@ class Compiler:
         weight, bias = self._weights(layer)
         at = self.filters.place(
             (layer.name, "winograd"),
-            lambda: in_panels(whole_windows(transform_filters(weight)[:, None], 0)),
+            lambda: in_panels(
+                padded_channels(transform_filters(weight).reshape(-1, len(bias)))
+            ),
             bias,
         )
         vectors = whole_vectors(len(bias)) // LANES
@@ -219,8 +223,8 @@ class Compiler:
         else:
             middle = self.maps.memory.take(POINTS * (tiles * x.pixel + LANES))
             values["middle"] = middle.at
-            panels = -(-vectors // MOST_VECTORS)
-            blocks = max(tiles // MOST_TILES, 2 * FEWEST_UNITS // panels, 1)
+            panels = panel_plain(vectors, 0)[2]
+            blocks = max(tiles // TILES, 2 * FEWEST_UNITS // panels, 1)
             block = PIXELS * -(-tiles // (blocks * PIXELS))
             self._add(operations.TRANSFORM, x, out, **_units(tiles, 2), **values)
             self._add(
@@ -316,7 +320,8 @@ def _limits(activation: str | None) -> dict:
 def _units(total: int, block: int, vectors: int = 0) -> dict:
     """Return the units of `block` things each, in groups of panels if they are few."""
     blocks = -(-total // block)
-    groups = max(1, min(-(-vectors // MOST_VECTORS), -(-UNITS // blocks)))
+    panels = panel_plain(vectors, 0)[2] if vectors else 1
+    groups = min(panels, -(-UNITS // blocks))
     return {
         "block": block,
         "blocks": blocks,

@@ -3,12 +3,12 @@
 Knows: arrays. Does not know: layers, operations.
 """
 
-import itertools
 from collections.abc import Callable
 
 import numpy as np
 
 from mrnn_np.cnn.memory import aligned_zeros
+from mrnn_np.kernels.bands import panel_plain
 from mrnn_np.kernels.registers import LANES, whole_vectors
 from mrnn_np.kernels.tiles import MOST_VECTORS
 
@@ -21,7 +21,7 @@ class Filters:
 
     def __init__(self) -> None:
         self._places: dict[tuple, tuple[int, int]] = {}
-        self._array = np.zeros(LANES * MOST_VECTORS, np.float32)  # biases of no effect
+        self._array = np.zeros(LANES * MOST_VECTORS, np.float32)  # zeros: no bias
         self._new: list[np.ndarray] = []
         self._size = len(self._array)
 
@@ -57,7 +57,7 @@ class Filters:
 
 
 def in_panels(filters: np.ndarray) -> np.ndarray:
-    """Lay filters out as `product_tile` reads them.
+    """Lay filters out as `product_tile_plain` reads them.
 
     A panel has one to three vectors of output channels, see `mrnn_np.kernels.bands`.
 
@@ -68,11 +68,10 @@ def in_panels(filters: np.ndarray) -> np.ndarray:
     Returns a vector: panel after panel, each (K, width of the panel).
     """
     depth, channels = filters.shape
-    vectors = channels // LANES
-    panels = -(-vectors // MOST_VECTORS)
-    edges = [LANES * (i * vectors // panels) for i in range(panels + 1)]
     out = np.empty(filters.size, np.float32)
-    for start, stop in itertools.pairwise(edges):
+    for number in range(panel_plain(channels // LANES, 0)[2]):
+        first, vectors, _ = panel_plain(channels // LANES, number)
+        start, stop = LANES * first, LANES * (first + vectors)
         panel = out[depth * start : depth * stop].reshape(depth, stop - start)
         panel[:] = filters[:, start:stop]
     return out

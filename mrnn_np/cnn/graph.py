@@ -2,7 +2,7 @@
 
 Before the first image, `plan` decides four things. Layers that no wanted output
 depends on are left out. A ReLU that alone reads the layer before it is applied by that
-layer, while the numbers are in cache. A depthwise layer and the 1x1 filters before it
+layer, while the numbers are at hand. A depthwise layer and the 1x1 filters before it
 become one step, if nobody else reads what is between them. After each step, the outputs
 that nobody will read again are dropped, so that a deep network needs the memory of its
 two or three largest neighbours and not of all its layers.
@@ -25,8 +25,8 @@ Part = tuple[Layer, str | None]  # a layer, and the ReLU that is applied at once
 class Step:
     """What is computed at once.
 
-    parts : layers, each with None or the ReLU that is applied at once. Of several, the
-        next one alone reads what one gives.
+    parts : one layer, or 1x1 filters and the depthwise layer that alone reads what they
+        give; each with None or the ReLU that is applied at once.
     output : the name the result is stored under (the ReLU's, if there is one).
     finished : names whose arrays are not needed after this step.
     """
@@ -74,7 +74,11 @@ def plan(layers: list[Layer], wanted: Iterable[str]) -> list[Step]:
         parts = ((layer, activation),)
         if steps and layer.inputs == (steps[-1][1],):
             before, name = steps[-1]
-            if len(readers[name]) == 1 and name not in wanted and _block(before, layer):
+            if (
+                len(readers[name]) == 1
+                and name not in wanted
+                and _can_expand(before, layer)
+            ):
                 parts = steps.pop()[0] + parts
         steps.append((parts, output))
 
@@ -87,7 +91,7 @@ def plan(layers: list[Layer], wanted: Iterable[str]) -> list[Step]:
     return plan_[::-1]
 
 
-def _block(parts: tuple[Part, ...], layer: Layer) -> bool:
+def _can_expand(parts: tuple[Part, ...], layer: Layer) -> bool:
     """Tell whether parts and a layer are 1x1 filters and a depthwise layer."""
     return len(parts) == 1 and parts[0][0].is_pointwise and layer.op == "depthwise"
 

@@ -4,7 +4,7 @@ All of them lie in one long array. When nobody will read a map any more, another
 gets its place, so a deep network needs the memory of its two or three largest
 neighbours.
 
-Knows: places, who reads whom. Does not know: what the layers compute.
+Knows: places, who reads whom, what a concatenation is. Does not know: other layers.
 """
 
 import itertools
@@ -169,7 +169,7 @@ def _parts_of_concats(steps, wanted) -> dict[str, tuple[str, int, int]]:
     """Return name -> (concatenation, first channel, all channels) of convolutions.
 
     Of those that can write into the map of the concatenation at once: nobody else reads
-    them, and they and their neighbours are whole vectors.
+    them, none is wanted, and all parts are whole vectors.
     """
     made = {step.output: step.parts[-1][0] for step in steps}
     read = Counter(name for step in steps for name in step.inputs)

@@ -19,6 +19,7 @@ from mrnn_np.cnn.compiler import compile_program
 from mrnn_np.cnn.filters import Filters
 from mrnn_np.cnn.graph import plan, run
 from mrnn_np.cnn.memory import aligned_zeros
+from mrnn_np.cnn.operations import WEIGHTED
 from mrnn_np.cnn.preprocessing import Preprocessing
 from mrnn_np.cnn.program import Program
 from mrnn_np.cnn.shapes import output_shapes, weight_shapes
@@ -26,7 +27,7 @@ from mrnn_np.errors import InputError
 from mrnn_np.kernels.threads import Team, all_threads, blas_threads
 from mrnn_np.storage import cache_folder, load_arrays
 
-# What NumPy leaves to BLAS. (Convolutions have kernels, unless Numba is off.)
+# What NumPy leaves to BLAS. (All convolutions of our networks have kernels.)
 PRODUCTS = {"fully_connected"}
 BATCH = 4  # images that are computed together. More would not stay in the cache.
 
@@ -304,10 +305,9 @@ def _check_weights(name, network, weights, size):
 def _front(network: list[Layer], weights) -> list[Layer]:
     """Return the layers up to the first one whose weights are missing."""
     weighted = {key.rpartition(".")[0] for key in weights}
-    has_any = ("convolution", "depthwise", "fully_connected")
     front = list(
         itertools.takewhile(
-            lambda layer: layer.op not in has_any or layer.name in weighted, network
+            lambda layer: layer.op not in WEIGHTED or layer.name in weighted, network
         )
     )
     behind = weighted - {layer.name for layer in front}

@@ -16,7 +16,7 @@ from mrnn_np.kernels.threads import Team
 
 @dataclass(frozen=True)
 class Program:
-    """A network compiled for one number and one size of images.
+    """A network compiled for one number and size of images, and one set of outputs.
 
     table : records of `mrnn_np.kernels.program.STEP`.
     size : numbers of memory that the maps need.

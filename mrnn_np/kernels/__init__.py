@@ -1,4 +1,4 @@
-"""Every function compiled by Numba, grouped by what calls what.
+"""Every function compiled by Numba, grouped by what calls what, and some plain twins.
 
 Each kernel has a plain twin (same arguments, a few lines of NumPy or a loop) that says
 what it computes; a test holds them equal. Kernels know arrays and nothing else.
@@ -8,8 +8,9 @@ from a module of this project (a test reads them all).
 
 The kernels of convolutional networks are the exception, because they are too long for
 one file. Only `program.run_program` is kept, with the stamp of all sources. Read
-convolution.py and pooling.py (what is computed, in NumPy) first, then registers.py,
-tiles.py, bands.py, winograd.py and winograd_steps.py, rearrange.py, and program.py.
+convolution.py and pooling.py (what is computed, in NumPy: the twins of what bands.py,
+winograd_steps.py and rearrange.py compute) first, then the table and the words at the
+head of program.py, then tiles.py, bands.py and the rest.
 """
 
 from mrnn_np.kernels.cache import use_cache

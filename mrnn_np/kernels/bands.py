@@ -1,9 +1,9 @@
 """Convolutions, a unit of work at a time: pixels in the registers, lines in the cache.
 
-Padding does not exist in memory. What needs zeros around its input copies a *band* of
-lines into the thread's scratch, with the zeros, and reads it from there. A depthwise
-layer after 1x1 filters does not copy its input: it computes it, for one panel of
-channels, so that the widest maps of a network never exist as a whole.
+No map has padding. Filters larger than 1x1 copy a *band* of its lines into the thread's
+scratch, with zeros around them, and read it from there. A depthwise layer after 1x1
+filters does not copy its input: it computes it, for one panel of channels, so that the
+widest maps of a network never exist as a whole.
 
 Knows: records of a program (kernels/program.py), memory. Does not know: threads.
 """
@@ -22,29 +22,31 @@ from mrnn_np.kernels.tiles import (
     product_tile_3,
 )
 
-# Numbers of one type: a tuple with a plain 0 or 1 in it would be another type, and
-# everything that takes it would be compiled once more (2 s altogether).
-NONE, ONE = np.int64(0), np.int64(1)
+# To the compiler a tuple with a plain 0 or 1 in it is of another type than one of
+# variables, and everything that takes it would be compiled once more: 1 s altogether.
+ZERO, ONE = np.int64(0), np.int64(1)
 
 # In what follows, three numbers (where, row step, column step) say how a rectangle of
 # pixels lies in memory.
 
 
-@njit(fastmath=False)
-def panel(vectors, number):
-    """Return the first vector of a panel, and how many it has.
+def panel_plain(vectors, number):
+    """Return the first vector of a panel, how many it has, and how many panels.
 
     The vectors of a layer are dealt out evenly: 7 to panels of 2, 2 and 3.
     """
     panels = (vectors + MOST_VECTORS - 1) // MOST_VECTORS
     first = number * vectors // panels
-    return first, (number + 1) * vectors // panels - first
+    return first, (number + 1) * vectors // panels - first, panels
+
+
+panel = njit(fastmath=False)(panel_plain)  # filters are laid out by the plain one
 
 
 @njit(fastmath=False)
 def panels_of(step, group):
     """Return the numbers of the panels in a group, as a range."""
-    panels = (step.vectors + MOST_VECTORS - 1) // MOST_VECTORS
+    panels = panel(step.vectors, ZERO)[2]
     return range(group * panels // step.groups, (group + 1) * panels // step.groups)
 
 
@@ -92,7 +94,7 @@ def products(
     """
     rows, row_step, depth = window
     low, high = limits
-    row, column = NONE, NONE
+    row, column = ZERO, ZERO
     for left in range(size[0] * size[1], 0, -PIXELS):
         row, column = fill_places(places, row, column, left, size[1], source, target)
         if vectors == 3:
@@ -116,11 +118,11 @@ def pointwise(step, unit, memory, weights, places):
     first = block * step.block
     pixels = min(step.block, step.count * step.height * step.width - first)
     for number in panels_of(step, group):
-        v, vectors = panel(step.vectors, number)
-        source = step.x + first * step.pixel, NONE, step.pixel
-        target = step.out + first * step.out_pixel + v * LANES, NONE, step.out_pixel
+        v, vectors, _ = panel(step.vectors, number)
+        source = step.x + first * step.pixel, ZERO, step.pixel
+        target = step.out + first * step.out_pixel + v * LANES, ZERO, step.out_pixel
         products(
-            memory, places, (ONE, pixels), source, target, (ONE, NONE, step.channels),
+            memory, places, (ONE, pixels), source, target, (ONE, ZERO, step.channels),
             weights, step.weights + step.channels * v * LANES, step.bias + v * LANES,
             vectors, (step.low, step.high),
         )  # fmt: skip
@@ -130,7 +132,7 @@ def pointwise(step, unit, memory, weights, places):
 def convolution(step, unit, memory, weights, places, scratch):
     """Apply some panels of filters to a band of an image."""
     group, block = unit // step.blocks, unit % step.blocks
-    n, first, lines = _band(step, block)
+    n, first, lines = band(step, block)
     columns = (step.out_width - 1) * step.along + step.taps
     needed = (lines - 1) * step.down + step.rows
     top = first * step.down - step.top
@@ -140,7 +142,7 @@ def convolution(step, unit, memory, weights, places, scratch):
     out = step.out + (n * step.out_height + first) * step.out_width * step.out_pixel
     source = scratch, step.down * line, step.along * step.pixel
     for number in panels_of(step, group):
-        v, vectors = panel(step.vectors, number)
+        v, vectors, _ = panel(step.vectors, number)
         target = out + v * LANES, step.out_width * step.out_pixel, step.out_pixel
         products(
             memory, places, (lines, step.out_width), source, target,
@@ -154,8 +156,8 @@ def convolution(step, unit, memory, weights, places, scratch):
 def depthwise(step, unit, memory, weights, places, scratch):
     """Filter one panel of channels of a band, which 1x1 filters may compute first."""
     number, block = unit // step.blocks, unit % step.blocks
-    n, first, lines = _band(step, block)
-    v, vectors = panel(step.vectors, number)
+    n, first, lines = band(step, block)
+    v, vectors, _ = panel(step.vectors, number)
     pixel = vectors * LANES  # of the scratch
     columns = (step.out_width - 1) * step.along + step.taps
     needed = (lines - 1) * step.down + step.rows
@@ -174,14 +176,14 @@ def depthwise(step, unit, memory, weights, places, scratch):
         target = scratch + start * line + step.left * pixel, line, pixel
         products(
             memory, places, (stop - start, width), source, target,
-            (ONE, NONE, step.channels),
+            (ONE, ZERO, step.channels),
             weights, step.expand + step.channels * v * LANES,
             step.expand_bias + v * LANES, vectors, (step.expand_low, step.expand_high),
         )  # fmt: skip
     out = step.out + (n * step.out_height + first) * step.out_width * step.out_pixel
     source = scratch, step.down * line, step.along * pixel
     target = out + v * LANES, step.out_width * step.out_pixel, step.out_pixel
-    row, column = NONE, NONE
+    row, column = ZERO, ZERO
     for left in range(lines * step.out_width, 0, -PIXELS):
         row, column = fill_places(
             places, row, column, left, step.out_width, source, target
@@ -196,7 +198,7 @@ def depthwise(step, unit, memory, weights, places, scratch):
 
 
 @njit(fastmath=False)
-def _band(step, block):
+def band(step, block):
     """Return the image, first output line and number of lines of a band."""
     bands = step.blocks // step.count
     first = block % bands * step.block

@@ -11,7 +11,7 @@ and no sum over channels:
                       x[n, y*stride + i - top, x*stride + j - left, c] * w[i, j, c]
 
 This is the clear version, in NumPy. What runs on photographs (kernels/bands.py and
-kernels/winograd.py) lays nothing out, and is tested against it.
+kernels/winograd_steps.py) needs no such matrix, and is tested against it.
 
 Knows: arrays (N, height, width, channels), windows, groups. Does not know: networks.
 """

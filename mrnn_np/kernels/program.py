@@ -6,8 +6,14 @@ step (cnn/compiler.py does it), and every thread runs through the whole table in
 call.
 
 All maps of all layers lie in one array, `memory`, (N, height, width, channels) each,
-the channels rounded up to whole vectors; so do the filters in `weights`. Behind the
-maps, each thread has some numbers of its own, the scratch.
+the channels rounded up to whole vectors (not those of a picture, as a rule). Behind the
+maps, each thread has some numbers of its own, the scratch. Filters and biases lie in
+`weights`. Both arrays begin with zeros.
+
+The words: a step is cut into *units*, which threads take one by one. A unit is a
+*block*, of pixels, lines (then it is a *band*) or tiles, and a *group* of panels. A
+*panel* is one to three vectors of output channels. A *place* is where in memory
+something begins; `pixel` is how many numbers lie between the places of two neighbours.
 
 Knows: the table. Does not know: layers, what a network is for.
 """
@@ -62,7 +68,8 @@ def _compile(stamp):
     """Return `run_program`.
 
     Numba looks only at this file, and at what a function finds around it, to tell
-    whether compiled code is still right. So the stamp of all kernels stands around it.
+    whether compiled code is still right. So the stamp of all kernels stands around it,
+    and is used inside, for else it would not count as being around it.
     """
 
     @njit(cache=True, fastmath=False, nogil=True)

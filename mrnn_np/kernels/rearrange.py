@@ -6,6 +6,7 @@ Knows: records of a program (kernels/program.py), memory. Does not know: threads
 import numpy as np
 from numba import njit
 
+from mrnn_np.kernels.bands import band
 from mrnn_np.kernels.registers import LANES
 from mrnn_np.kernels.tiles import add_vectors, copy_numbers, largest
 
@@ -14,9 +15,8 @@ from mrnn_np.kernels.tiles import add_vectors, copy_numbers, largest
 def max_pool(step, unit, memory):
     """Take the largest number of every window of some lines; padding never wins."""
     places = np.empty(step.rows * step.taps, np.int64)
-    bands = step.blocks // step.count
-    n, first = unit // bands, unit % bands * step.block
-    for y in range(first, min(first + step.block, step.out_height)):
+    n, first, lines = band(step, unit)
+    for y in range(first, first + lines):
         top = y * step.down - step.top
         for column in range(step.out_width):
             left = column * step.along - step.left

@@ -36,7 +36,7 @@ def whole_vectors(channels: int) -> int:
 
 
 class Writer:
-    """Writes instructions. What its methods return is known only when they run.
+    """Writes instructions. What its methods return is known only when those run.
 
     An address is that of a float32 (or int64) in an array. A variable holds one value,
     a vector or an address, and becomes a register.
@@ -49,7 +49,8 @@ class Writer:
     def of(cls, write: Callable) -> Callable:
         """Make what Numba's `intrinsic` wants of ``write(writer, *arguments)``.
 
-        Arrays are given to it as the address of their first number.
+        An array (its type has a dtype) is given to it as the address of its first
+        number.
         """
 
         def generate(context, builder, signature, arguments):

@@ -2,7 +2,7 @@
 
 A step of a network is cut into units. A thread takes the next unit as long as there is
 one, and goes on to the next step when all units of this one are done. Nobody waits for
-a thread that sleeps or comes late: it holds no unit, so the others do its share.
+a thread that comes late: it holds no unit, so the others do its share.
 
 The two counters of a step, units taken and units done, are changed by one instruction
 that no other thread can come between (an atomic one). Who waits for the last unit
@@ -73,7 +73,7 @@ if config.DISABLE_JIT:  # then one thread does everything
 
 @njit(fastmath=False)
 def take(counters, step):
-    """Return the number of the next unit of a step, or one beyond the last."""
+    """Return the number of the next unit of a step, or a number beyond the last."""
     return _add(counters, COUNTERS * step, 1)
 
 

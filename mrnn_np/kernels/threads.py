@@ -1,6 +1,6 @@
 """Threads that work at the same time, each on a core of its own.
 
-Knows: threads and cores. Does not know: what is computed.
+Knows: threads and cores, and how many BLAS may use. Does not know: what is computed.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ class Team:
 
     def __init__(self, jobs: int = 1) -> None:
         self.jobs = jobs
-        self._numbers: list[int] = []  # the system's, of the helpers
+        self._numbers: list[int] = []  # of the helpers, as the system counts threads
         self._moved = False
         self._pool: ThreadPoolExecutor | None = None
         if jobs > 1:
@@ -57,8 +57,8 @@ class Team:
     ) -> Iterator[Result]:
         """Yield function(item) for every item, in order.
 
-        Each thread has one item, and one more waits for it: no thread waits for
-        another's. Items are taken as they are needed.
+        Each thread has one item, and one more waits, so that a thread that is done
+        finds work at once. Items are taken as they are needed.
         """
         if self._pool is None:
             yield from map(function, items)
@@ -95,7 +95,10 @@ class Team:
 
 
 def all_threads() -> Team:
-    """Return a team of as many threads as BLAS may have at the moment."""
+    """Return a team of as many threads as BLAS may have at the moment.
+
+    So ``OPENBLAS_NUM_THREADS`` and threadpoolctl's limits hold for our threads, too.
+    """
     pools = _blas().lib_controllers
     return _team(max((pool.num_threads for pool in pools), default=1))
 

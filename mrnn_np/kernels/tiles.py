@@ -11,8 +11,14 @@ where a product by BLAS and a pass for bias and ReLU6 reach 61 to 104.
 The pixels of a tile may lie anywhere: a list of places says where the window of each
 one begins and where its sums go. So no windows are laid out beforehand.
 
-All numbers are float32 and lie in one array, `memory`; places and steps count numbers.
-Each tile has its plain twin, in NumPy, which is also what runs when Numba is off.
+All numbers of a network are float32 and lie in two arrays, `memory` for its maps and
+`weights` for its filters and biases; places and steps count numbers. Each tile has its
+plain twin, in NumPy, which takes its place where Numba is off.
+
+How to read `write` in what follows: it runs while the kernel is compiled, and what it
+calls on w (kernels/registers.py) writes instructions. A loop of Python writes its body
+again and again; ``w.loop`` writes a loop. So the number of vectors must be known then:
+there is one function for each.
 
 Source: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication"
 (2008): sums in registers, filters in panels.
@@ -111,7 +117,11 @@ def copy_numbers_plain(memory, at, to, count):
 
 
 def _product_tile(vectors):
-    """Return the compiled twin for a number of vectors."""
+    """Return the compiled twin for a number of vectors.
+
+    Numba's `intrinsic` calls the function inside with the types of the arguments, and
+    wants back the signature and what writes the instructions.
+    """
 
     @intrinsic
     def tile(

@@ -5,15 +5,13 @@ Directly they cost 144 multiplications a channel. Winograd's way costs 36:
 
     Y = A^T [ (G g G^T) * (B^T d B) ] A            * element by element
 
-It is the evaluation of polynomials at the points 0, 1, -1, 2, -2 and infinity: the
-product of two polynomials is the product of their values, and B^T and A^T go there and
-back. The filters are transformed once. Both transforms of the data are additions; the
-36 products, summed over the channels, are 36 matrix products over all tiles:
+It comes from multiplying polynomials by their values at the points 0, 1, -1, 2, -2 and
+infinity. Sliding a filter over data is that multiplication transposed, so G takes the
+filter to the points, B^T is the transpose of the way back, and A^T that of the way
+there. The filters are transformed once. Both transforms of the data are additions and
+small factors; the 36 products, summed over the channels, are 36 matrix products:
 
     V[k] (tiles, C) @ U[k] (C, O) = M[k] (tiles, O),   k = 0..35
-
-Tiles are taken in blocks, so that V and M of a block stay in cache between the three
-steps: a large map would otherwise go through memory four times.
 
 The price: tiles that hang over the edge, and rounding, because values near 2^4 cancel.
 In float32 the result differs from the direct sum by 1e-5 of the largest at most.
@@ -21,8 +19,10 @@ In float32 the result differs from the direct sum by 1e-5 of the largest at most
 Source: Lavin and Gray, "Fast algorithms for convolutional neural networks" (2016),
 sections 4.1 and 4.3; Winograd, "Arithmetic complexity of computations" (1980).
 
-Knows: arrays (N, height, width, channels), filters 3 x 3, stride 1. Does not know:
-networks.
+Here are the equation and, in vectors, the two transforms of one tile; blocks of tiles
+are in winograd_steps.py.
+
+Knows: filters 3 x 3, stride 1, tiles. Does not know: networks.
 """
 
 import numpy as np
@@ -46,8 +46,8 @@ B_T = np.array(
     ],
     float,
 )
-# Row p holds the powers 1, p, p^2 of a point p, divided by the product of its
-# distances to the other points; the last row is the point at infinity.
+# Row p holds the powers 1, p, p^2 of a point p, divided by the product of p - q over
+# the other points q; the last row is the point at infinity.
 G = np.array(
     [
         [1 / 4, 0, 0],
@@ -73,7 +73,7 @@ POINTS = 36  # of a tile, after its transform
 
 
 def transform_filters(weight: np.ndarray) -> np.ndarray:
-    """Return ``U = G g G^T`` of every filter, for `winograd`.
+    """Return ``U = G g G^T`` of every filter.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def from_points_plain(memory, m, plane, places, shift, weights, bias, low, high)
 
 
 def _b_t(w, d):
-    """Return B^T d of six vectors: 12 additions and 6 multiplications."""
+    """Return B^T d of six vectors."""
     even, odd = w.minus(d[4], w.scaled(4, d[2])), w.minus(d[3], w.scaled(4, d[1]))
     even2, odd2 = w.minus(d[4], d[2]), w.scaled(2, w.minus(d[3], d[1]))
     return [

@@ -15,7 +15,7 @@ Knows: records of a program (kernels/program.py), memory. Does not know: threads
 import numpy as np
 from numba import njit
 
-from mrnn_np.kernels.bands import NONE, ONE, panel, panels_of, products
+from mrnn_np.kernels.bands import ONE, ZERO, panel, panels_of, products
 from mrnn_np.kernels.registers import LANES
 from mrnn_np.kernels.winograd import POINTS, TILE, from_points, to_points
 
@@ -29,7 +29,7 @@ def winograd(step, unit, memory, weights, places, scratch):
     count = min(step.block, _tiles(step) - first)
     plane = step.block * step.pixel + LANES
     _tiles_in(step, first, count, memory, scratch, plane)
-    for number in panels_of(step, NONE):
+    for number in panels_of(step, ZERO):
         m = scratch + POINTS * plane
         _tiles_out(
             step, first, count, number, memory, weights, places, scratch, plane, m
@@ -103,18 +103,19 @@ def _tiles_in(step, first, count, memory, v, plane):
 def _tiles_out(step, first, count, number, memory, weights, places, v, plane, m):
     """Multiply points by one panel of filters, and transform the sums to outputs.
 
-    What hangs over the edge of the map goes behind the sums, and is forgotten.
+    The products get no bias yet: weights begin with zeros. What hangs over the edge of
+    the map goes behind the sums, and is forgotten.
     """
-    begin, vectors = panel(step.vectors, number)
+    begin, vectors, _ = panel(step.vectors, number)
     width = vectors * LANES
     sums = step.block * width + LANES  # from m[k] to m[k + 1]
     filters = step.weights + POINTS * step.channels * begin * LANES
     for k in range(POINTS):
-        source = v + k * plane, NONE, step.pixel
-        target = m + k * sums, NONE, width
+        source = v + k * plane, ZERO, step.pixel
+        target = m + k * sums, ZERO, width
         products(
-            memory, places, (ONE, count), source, target, (ONE, NONE, step.channels),
-            weights, filters + k * step.channels * width, NONE, vectors, NO_LIMITS,
+            memory, places, (ONE, count), source, target, (ONE, ZERO, step.channels),
+            weights, filters + k * step.channels * width, ZERO, vectors, NO_LIMITS,
         )  # fmt: skip
     nowhere = m + POINTS * sums
     pixels = np.empty(TILE * TILE, np.int64)
