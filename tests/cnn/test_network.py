@@ -63,6 +63,7 @@ def test_features_do_not_depend_on_the_batch(front, images):
     apart = front.features(images, batch_size=1)
     np.testing.assert_allclose(together, apart, rtol=1e-5, atol=1e-6)
     assert front.features([]).shape == (0, 256)
+    assert front.forward(np.zeros((0, 63, 95, 3))).shape == (0, 1, 2, 256)
 
 
 def test_features_see_the_whole_image_and_classes_its_centre(front):
