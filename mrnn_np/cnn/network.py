@@ -24,7 +24,7 @@ from mrnn_np.cnn.preprocessing import Preprocessing
 from mrnn_np.cnn.program import Program
 from mrnn_np.cnn.shapes import output_shapes, weight_shapes
 from mrnn_np.errors import InputError
-from mrnn_np.kernels.threads import Team, all_threads, blas_threads
+from mrnn_np.kernels.threads import ONE_BLAS_THREAD, Team, all_threads
 from mrnn_np.storage import cache_folder, load_arrays
 
 # What NumPy leaves to BLAS. (All convolutions of our networks have kernels.)
@@ -185,7 +185,7 @@ class CNN:
         """Return a context: BLAS has one thread, if several threads will call it."""
         last = max(self.layer_names.index(name) for name in wanted)
         ops = {layer.op for layer in self.layers[: last + 1]}
-        return blas_threads(1) if jobs > 1 and PRODUCTS & ops else nullcontext()
+        return ONE_BLAS_THREAD if jobs > 1 and PRODUCTS & ops else nullcontext()
 
     def _program(
         self, shape: tuple[int, ...], wanted: tuple[str, ...]

@@ -10,7 +10,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from typing import TypeVar
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
@@ -103,9 +102,29 @@ def all_threads() -> Team:
     return _team(max((pool.num_threads for pool in pools), default=1))
 
 
-def blas_threads(jobs: int) -> AbstractContextManager:
-    """Let BLAS have so many threads inside of a context."""
-    return _blas().limit(limits=jobs)
+class OneBlasThread:
+    """A context: BLAS has one thread, until the last of all who wanted it has left.
+
+    If each of several threads set back what it found, the last could set back a 1.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._limit = threading.Lock(), 0, None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._limit = _blas().limit(limits=1)
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limit.restore_original_limits()
+
+
+ONE_BLAS_THREAD = OneBlasThread()
 
 
 def _this_core() -> int | None:

@@ -9,7 +9,7 @@ from numba import njit
 
 from mrnn_np.kernels import sharing, threads
 from mrnn_np.kernels.sharing import COUNTERS
-from mrnn_np.kernels.threads import Team, _blas, all_threads, blas_threads
+from mrnn_np.kernels.threads import ONE_BLAS_THREAD, Team, _blas, all_threads
 
 take, finish, wait = sharing.take, sharing.finish, sharing.wait
 
@@ -138,8 +138,12 @@ def test_all_threads_takes_those_of_blas():
         if blas() != {2}:
             pytest.skip("this BLAS has one thread only")
         assert all_threads().jobs == 2 and all_threads() is all_threads()
-        with blas_threads(1):
-            assert blas() == {1}
+        first, second = ONE_BLAS_THREAD, ONE_BLAS_THREAD
+        first.__enter__()
+        second.__enter__()
+        first.__exit__()
+        assert blas() == {1}  # the other one is still inside
+        second.__exit__()
         assert blas() == {2}
 
 
