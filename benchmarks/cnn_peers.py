@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
 
 from mrnn_np.cnn.architectures import Layer
-from mrnn_np.cnn.shapes import output_shapes
-from mrnn_np.kernels.windows import pair, resolve_padding
+from mrnn_np.cnn.shapes import output_shapes, window
+from mrnn_np.kernels.windows import pair
 
 
 def torch_network(
@@ -182,5 +182,4 @@ def onnx_model(
 
 
 def _sides(layer, shapes):
-    size = shapes[layer.inputs[0]][:2]
-    return resolve_padding(layer.padding, size, pair(layer.kernel), pair(layer.stride))
+    return window(layer, shapes[layer.inputs[0]][:2])[0]

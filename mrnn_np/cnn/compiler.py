@@ -21,12 +21,13 @@ from mrnn_np.cnn.filters import Filters, in_panels, padded_channels, whole_windo
 from mrnn_np.cnn.graph import Step
 from mrnn_np.cnn.memory import Map, Maps
 from mrnn_np.cnn.program import Program
+from mrnn_np.cnn.shapes import window
 from mrnn_np.kernels import program as operations
 from mrnn_np.kernels.bands import panel_plain
 from mrnn_np.kernels.bias import LIMITS
 from mrnn_np.kernels.registers import LANES, whole_vectors
 from mrnn_np.kernels.tiles import MOST_VECTORS, PIXELS
-from mrnn_np.kernels.windows import count_positions, pair, resolve_padding
+from mrnn_np.kernels.windows import pair
 from mrnn_np.kernels.winograd import POINTS, TILE, transform_filters
 
 # Numbers that a unit of work reads: 256 kB, a part of a core's own cache. Half of it
@@ -141,11 +142,11 @@ class Compiler:
             start += x.channels
 
     def _max_pool(self, layer, x, name):
-        window = _window(layer, x)
-        out = self._output(name, window, x.channels)
+        place = _window(layer, x)
+        out = self._output(name, place, x.channels)
         lines = -(-out.height * self.count // UNITS)
         self._add(
-            operations.MAX_POOL, x, out, **self._units_of_lines(lines, out), **window
+            operations.MAX_POOL, x, out, **self._units_of_lines(lines, out), **place
         )
 
     def _pointwise(self, layer, activation, x, name):
@@ -156,21 +157,21 @@ class Compiler:
         self._add(operations.POINTWISE, x, out, **units, **filters, **limits)
 
     def _convolution(self, layer, activation, x, name):
-        window = _window(layer, x)
-        out = self._output(name, window, layer.channels)
+        place = _window(layer, x)
+        out = self._output(name, place, layer.channels)
         filters = self._filters(layer, x.pixel)
-        lines = self._lines(window, x.pixel, FEWEST_UNITS)
+        lines = self._lines(place, x.pixel, FEWEST_UNITS)
         units = self._units_of_lines(lines, out, filters["vectors"])
         self._add(
-            operations.CONVOLUTION, x, out, **units, **window, **filters,
+            operations.CONVOLUTION, x, out, **units, **place, **filters,
             **_limits(activation),
         )  # fmt: skip
 
     def _depthwise(self, layer, activation, x, name, expand):
         """Add a depthwise layer, and the 1x1 filters before it if there are any."""
         weight, bias = self._weights(layer)
-        window = _window(layer, x)
-        out = self._output(name, window, len(bias))
+        place = _window(layer, x)
+        out = self._output(name, place, len(bias))
         rows = weight.reshape(-1, len(bias))  # (kh*kw, C)
         at = self.filters.place(
             (layer.name,), lambda: padded_channels(rows).ravel(), bias
@@ -185,11 +186,11 @@ class Compiler:
                 "expand_low": limits["low"], "expand_high": limits["high"],
             }  # fmt: skip
         widest = LANES * min(vectors, MOST_VECTORS)
-        lines = self._lines(window, widest, -(-FEWEST_UNITS // panels))
+        lines = self._lines(place, widest, -(-FEWEST_UNITS // panels))
         units = self._units_of_lines(lines, out)
         units["units"] *= panels
         self._add(
-            operations.DEPTHWISE, x, out, **units, **window, **before, vectors=vectors,
+            operations.DEPTHWISE, x, out, **units, **place, **before, vectors=vectors,
             weights=at[0], bias=at[1], **_limits(activation),
         )  # fmt: skip
 
@@ -199,8 +200,8 @@ class Compiler:
         One step keeps the points of a block of tiles in the cache, and sends all
         filters through it for every block. With few tiles that costs too much.
         """
-        window = _window(layer, x)
-        out = self._output(name, window, layer.channels)
+        place = _window(layer, x)
+        out = self._output(name, place, layer.channels)
         weight, bias = self._weights(layer)
         at = self.filters.place(
             (layer.name, "winograd"),
@@ -211,7 +212,7 @@ class Compiler:
         )
         vectors = whole_vectors(len(bias)) // LANES
         values = {
-            **window, **_limits(activation), "weights": at[0], "bias": at[1],
+            **place, **_limits(activation), "weights": at[0], "bias": at[1],
             "vectors": vectors,
         }  # fmt: skip
         tiles = self.count * -(-out.height // TILE) * -(-out.width // TILE)
@@ -330,25 +331,18 @@ def _units(total: int, block: int, vectors: int = 0) -> dict:
     }
 
 
-def _sides(layer: Layer, x: Map):
-    kernel, stride = pair(layer.kernel), pair(layer.stride)
-    return resolve_padding(layer.padding, (x.height, x.width), kernel, stride)
-
-
 def _is_usual(layer: Layer, x: Map) -> bool:
     """Tell whether every window sees some pixel: there is less padding than window."""
-    edges = zip(_sides(layer, x), pair(layer.kernel), strict=True)
+    sides, _ = window(layer, (x.height, x.width))
+    edges = zip(sides, pair(layer.kernel), strict=True)
     return all(max(side) < length for side, length in edges)
 
 
 def _window(layer: Layer, x: Map) -> dict:
     """Return window, steps and padding of a layer, and the size of its output."""
-    kernel, stride, sides = pair(layer.kernel), pair(layer.stride), _sides(layer, x)
-    height, width = (
-        count_positions(length, kernel[i], stride[i], sides[i], layer.ceil)
-        for i, length in enumerate((x.height, x.width))
-    )
+    sides, (height, width) = window(layer, (x.height, x.width))
+    (rows, taps), (down, along) = pair(layer.kernel), pair(layer.stride)
     return {
-        "out_height": height, "out_width": width, "rows": kernel[0], "taps": kernel[1],
-        "down": stride[0], "along": stride[1], "top": sides[0][0], "left": sides[1][0],
+        "out_height": height, "out_width": width, "rows": rows, "taps": taps,
+        "down": down, "along": along, "top": sides[0][0], "left": sides[1][0],
     }  # fmt: skip

@@ -5,6 +5,7 @@ Does not know: foreign weight formats (mrnn_np/convert), captions.
 """
 
 import itertools
+import os
 import re
 import threading
 from collections.abc import Callable, Iterable
@@ -29,6 +30,13 @@ from mrnn_np.storage import cache_folder, load_arrays
 
 # What NumPy leaves to BLAS. (All convolutions of our networks have kernels.)
 PRODUCTS = {"fully_connected"}
+COMPILING = threading.Lock()  # held by who adds a program or filters to a network
+if hasattr(os, "register_at_fork"):  # else a child could find it held, by nobody
+    os.register_at_fork(
+        before=COMPILING.acquire,
+        after_in_parent=COMPILING.release,
+        after_in_child=COMPILING.release,
+    )
 BATCH = 4  # images that are computed together. More would not stay in the cache.
 
 
@@ -90,10 +98,9 @@ class CNN:
         self._filters = Filters()
         self._programs: dict[tuple, Program] = {}
         self._memories: list[np.ndarray] = []  # those that no call uses at the moment
-        self._lock = threading.Lock()
 
     def __getstate__(self) -> dict:
-        made = ("_filters", "_programs", "_memories", "_lock")
+        made = ("_filters", "_programs", "_memories")
         return {name: value for name, value in vars(self).items() if name not in made}
 
     def __setstate__(self, state: dict) -> None:
@@ -123,7 +130,8 @@ class CNN:
 
         Raises
         ------
-        InputError : a tap that does not exist, or whose weights the file lacks.
+        InputError : a tap that does not exist, or whose weights the file lacks, or
+            pictures smaller than a window.
         """
         taps = tuple(taps)
         for name in taps:
@@ -191,12 +199,18 @@ class CNN:
         self, shape: tuple[int, ...], wanted: tuple[str, ...]
     ) -> tuple[Program, np.ndarray]:
         """Return the program for images of a shape, compiled once, and all filters."""
-        with self._lock:
+        with COMPILING:
             if (shape, wanted) not in self._programs:
                 steps = plan(self.layers, wanted)
-                self._programs[shape, wanted] = compile_program(
-                    steps, wanted, self.weights, self._filters, shape
-                )
+                try:
+                    self._programs[shape, wanted] = compile_program(
+                        steps, wanted, self.weights, self._filters, shape
+                    )
+                except ValueError as error:
+                    height, width = shape[1:3]
+                    raise InputError(
+                        f"{self.name}: pictures of {height} x {width} pixels: {error}"
+                    ) from None
             return self._programs[shape, wanted], self._filters.array()
 
     def features(self, images: Iterable, batch_size: int = BATCH) -> np.ndarray:

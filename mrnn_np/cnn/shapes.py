@@ -6,7 +6,7 @@ Knows: the arithmetic of shapes. Does not know: any number of any image.
 import math
 
 from mrnn_np.cnn.architectures import Layer
-from mrnn_np.kernels.windows import count_positions, pair, resolve_padding
+from mrnn_np.kernels.windows import Pair, count_positions, pair, resolve_padding
 
 Shape = tuple[int, ...]
 
@@ -30,7 +30,8 @@ def output_shapes(
         shape = shapes[layer.inputs[0]]
         if layer.op in ("convolution", "depthwise", "max_pool", "average_pool"):
             keeps = layer.op != "convolution"
-            shape = (*_positions(layer, shape), shape[2] if keeps else layer.channels)
+            _, size = window(layer, shape[:2])
+            shape = (*size, shape[2] if keeps else layer.channels)
         elif layer.op == "fully_connected":
             shape = (layer.channels,)
         elif layer.op == "global_average_pool":
@@ -42,15 +43,25 @@ def output_shapes(
     return shapes
 
 
-def _positions(layer: Layer, shape: Shape) -> tuple[int, int]:
+def window(layer: Layer, size: Pair) -> tuple[tuple[Pair, Pair], Pair]:
+    """Return the padding of a layer, ((top, bottom), (left, right)), and its output.
+
+    Parameters
+    ----------
+    layer : a convolution or pooling.
+    size : (height, width) of its input; that of the output is returned likewise.
+
+    Raises
+    ------
+    ValueError : the window is longer than the padded picture.
+    """
     kernel, stride = pair(layer.kernel), pair(layer.stride)
-    sides = resolve_padding(layer.padding, shape[:2], kernel, stride)
-    return tuple(
-        count_positions(
-            shape[axis], kernel[axis], stride[axis], sides[axis], layer.ceil
-        )
+    sides = resolve_padding(layer.padding, size, kernel, stride)
+    height, width = (
+        count_positions(size[axis], kernel[axis], stride[axis], sides[axis], layer.ceil)
         for axis in (0, 1)
     )
+    return sides, (height, width)
 
 
 def weight_shapes(

@@ -115,8 +115,7 @@ def products(
 def pointwise(step, unit, memory, weights, places):
     """Apply some panels of 1x1 filters to some pixels of all images."""
     group, block = unit // step.blocks, unit % step.blocks
-    first = block * step.block
-    pixels = min(step.block, step.count * step.height * step.width - first)
+    first, pixels = pixels_of(step, block)
     for number in panels_of(step, group):
         v, vectors, _ = panel(step.vectors, number)
         source = step.x + first * step.pixel, ZERO, step.pixel
@@ -195,6 +194,13 @@ def depthwise(step, unit, memory, weights, places, scratch):
                 weights, step.weights + channel, step.vectors * LANES,
                 step.bias + channel, step.low, step.high,
             )  # fmt: skip
+
+
+@njit(fastmath=False)
+def pixels_of(step, block):
+    """Return the first pixel of a block, of all images, and how many it has."""
+    first = block * step.block
+    return first, min(step.block, step.count * step.height * step.width - first)
 
 
 @njit(fastmath=False)

@@ -6,7 +6,7 @@ Knows: records of a program (kernels/program.py), memory. Does not know: threads
 import numpy as np
 from numba import njit
 
-from mrnn_np.kernels.bands import band
+from mrnn_np.kernels.bands import band, pixels_of
 from mrnn_np.kernels.registers import LANES
 from mrnn_np.kernels.tiles import add_vectors, copy_numbers, largest
 
@@ -35,8 +35,7 @@ def max_pool(step, unit, memory):
 @njit(fastmath=False)
 def elementwise(step, unit, memory):
     """Write clip(a + b) of some pixels; b may be the same zeros for all of them."""
-    first = unit * step.block
-    pixels = min(step.block, step.count * step.height * step.width - first)
+    first, pixels = pixels_of(step, unit)
     at = first * step.pixel
     add_vectors(
         memory, step.x + at, step.other + at * (step.other_step > 0), step.other_step,
@@ -47,8 +46,7 @@ def elementwise(step, unit, memory):
 @njit(fastmath=False)
 def copy(step, unit, memory):
     """Copy the channels of some pixels into another map."""
-    first = unit * step.block
-    pixels = min(step.block, step.count * step.height * step.width - first)
+    first, pixels = pixels_of(step, unit)
     for p in range(first, first + pixels):
         at, to = step.x + p * step.pixel, step.out + p * step.out_pixel
         copy_numbers(memory, at, to, step.channels)

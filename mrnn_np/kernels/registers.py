@@ -60,8 +60,8 @@ class Writer:
                 else value
                 for kind, value in zip(signature.args, arguments, strict=True)
             ]
-            write(cls(builder), *values)
-            return context.get_dummy_value()
+            result = write(cls(builder), *values)
+            return context.get_dummy_value() if result is None else result
 
         return generate
 

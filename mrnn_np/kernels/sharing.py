@@ -20,6 +20,8 @@ from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from mrnn_np.kernels.registers import Writer
+
 COUNTERS = 16  # int64 of a step: 8 for a counter, so that each has its own cache line
 PATIENCE = 2000  # looks at a counter before others get the core
 
@@ -28,37 +30,33 @@ PATIENCE = 2000  # looks at a counter before others get the core
 def _add(typing, counters, i, amount):
     """Add to counters[i] and return what was there before."""
 
-    def write(context, builder, signature, arguments):
-        counters, i, amount = arguments
-        data = context.make_array(signature.args[0])(context, builder, counters).data
-        return builder.atomic_rmw("add", builder.gep(data, [i]), amount, "seq_cst")
+    def write(w, counters, i, amount):
+        return w.builder.atomic_rmw("add", w.at(counters, i), amount, "seq_cst")
 
-    return types.int64(counters, types.int64, types.int64), write
+    return types.int64(counters, types.int64, types.int64), Writer.of(write)
 
 
 @intrinsic
 def _look(typing, counters, i):
     """Return counters[i] as it is now, not as it was when last looked at."""
 
-    def write(context, builder, signature, arguments):
-        counters, i = arguments
-        data = context.make_array(signature.args[0])(context, builder, counters).data
-        return builder.load_atomic(builder.gep(data, [i]), "seq_cst", 8)
+    def write(w, counters, i):
+        return w.builder.load_atomic(w.at(counters, i), "seq_cst", 8)
 
-    return types.int64(counters, types.int64), write
+    return types.int64(counters, types.int64), Writer.of(write)
 
 
 @intrinsic
 def _let_others(typing):
     """Ask the operating system to run another thread first."""
 
-    def write(context, builder, signature, arguments):
+    def write(w):
         name = "SwitchToThread" if os.name == "nt" else "sched_yield"
         kind = ir.FunctionType(ir.IntType(32), [])
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
-        return context.get_dummy_value()
+        function = cgutils.get_or_insert_function(w.builder.module, kind, name)
+        w.builder.call(function, [])
 
-    return types.void(), write
+    return types.void(), Writer.of(write)
 
 
 def _add_plain(counters, i, amount):

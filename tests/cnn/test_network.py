@@ -1,4 +1,7 @@
+import os
 import pickle
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -248,3 +251,30 @@ def test_the_first_call_may_be_many_at_once(images):
         with ThreadPoolExecutor(4) as pool:
             for got in pool.map(call, range(4)):
                 np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_can_go_on_whatever_another_thread_did():
+    """A fork waits until nobody adds a program, so the child's lock is free."""
+    code = (
+        "import os, threading, time\n"
+        "from mrnn_np.cnn.network import COMPILING\n"
+        "def hold():\n"
+        "    with COMPILING: held.set(); time.sleep(0.3)\n"
+        "held = threading.Event()\n"
+        "threading.Thread(target=hold).start()\n"
+        "held.wait()\n"
+        "child = os.fork()\n"
+        "free = COMPILING.acquire(timeout=10)\n"
+        "if not child: os._exit(0 if free else 3)\n"
+        "assert free and os.waitpid(child, 0)[1] == 0\n"
+    )
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code]
+    subprocess.run(command, check=True, timeout=100)
+
+
+@pytest.mark.slow
+def test_a_picture_smaller_than_a_window(front):
+    words = "tiny: pictures of 3 x 40 pixels: a window of 11 does not fit into 3"
+    with pytest.raises(InputError, match=words):
+        front.forward(np.zeros((1, 3, 40, 3)))
