@@ -241,7 +241,7 @@ class CNN:
         return np.concatenate(found)
 
     def _describe(self, images: list, team: Team) -> np.ndarray:
-        x = self.feature_preprocessing(images)
+        x = self.feature_preprocessing(images, team)
         outputs = self._run(x, self.feature_layers, team, _without_places).values()
         return np.hstack(list(outputs))
 

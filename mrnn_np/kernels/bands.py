@@ -16,6 +16,10 @@ from mrnn_np.kernels.tiles import (
     MOST_VECTORS,
     PIXELS,
     copy_numbers,
+    depthwise_line_3_1,
+    depthwise_line_3_2,
+    depthwise_line_5_1,
+    depthwise_line_5_2,
     depthwise_tile,
     product_tile_1,
     product_tile_2,
@@ -182,18 +186,50 @@ def depthwise(step, unit, memory, weights, places, scratch):
     out = step.out + (n * step.out_height + first) * step.out_width * step.out_pixel
     source = scratch, step.down * line, step.along * pixel
     target = out + v * LANES, step.out_width * step.out_pixel, step.out_pixel
+    done = ZERO
+    if step.taps in (3, 5) and step.along in (1, 2):
+        done = step.out_width // PIXELS * PIXELS
+    for row in range(lines):
+        for column in range(0, done, PIXELS):
+            at = source[0] + row * source[1] + column * source[2]
+            to = target[0] + row * target[1] + column * target[2]
+            for i in range(vectors):
+                _neighbours(
+                    step, memory, at + i * LANES, to + i * LANES, line, pixel, weights,
+                    (v + i) * LANES,
+                )  # fmt: skip
+    # The columns that are left, of all lines together.
+    source = source[0] + done * source[2], source[1], source[2]
+    target = target[0] + done * target[2], target[1], target[2]
+    columns = step.out_width - done
     row, column = ZERO, ZERO
-    for left in range(lines * step.out_width, 0, -PIXELS):
-        row, column = fill_places(
-            places, row, column, left, step.out_width, source, target
-        )
-        for shift in range(0, pixel, LANES):
-            channel = v * LANES + shift
+    for left in range(lines * columns, 0, -PIXELS):
+        row, column = fill_places(places, row, column, left, columns, source, target)
+        for i in range(vectors):
+            channel = (v + i) * LANES
             depthwise_tile(
-                memory, places, shift, step.rows, line, step.taps, pixel,
+                memory, places, i * LANES, step.rows, line, step.taps, pixel,
                 weights, step.weights + channel, step.vectors * LANES,
                 step.bias + channel, step.low, step.high,
             )  # fmt: skip
+
+
+@njit(fastmath=False)
+def _neighbours(step, memory, at, to, line, pixel, weights, channel):
+    """Filter a vector of channels of some neighbours in a line of the scratch."""
+    given = (
+        memory, at, to, step.out_pixel, step.rows, line, pixel,
+        weights, step.weights + channel, step.vectors * LANES, step.bias + channel,
+        step.low, step.high,
+    )  # fmt: skip
+    if step.taps == 3 and step.along == 1:
+        depthwise_line_3_1(*given)
+    elif step.taps == 3:
+        depthwise_line_3_2(*given)
+    elif step.along == 1:
+        depthwise_line_5_1(*given)
+    else:
+        depthwise_line_5_2(*given)
 
 
 @njit(fastmath=False)

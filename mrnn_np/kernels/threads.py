@@ -51,6 +51,20 @@ class Team:
                 if not other.cancel():
                     other.result()
 
+    def share(self, function: Callable[[Item], None], items: Iterable[Item]) -> None:
+        """Call function(item) for every item; each thread takes the next one."""
+        left = deque(items)
+
+        def work():
+            while True:
+                try:
+                    item = left.popleft()
+                except IndexError:
+                    return
+                function(item)
+
+        self.together(work, [()] * max(1, min(self.jobs, len(left))))
+
     def each(
         self, function: Callable[[Item], Result], items: Iterable[Item]
     ) -> Iterator[Result]:

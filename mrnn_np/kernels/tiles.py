@@ -94,6 +94,32 @@ def depthwise_tile_plain(
         memory[out : out + LANES] = np.clip(sums, low, high)
 
 
+def depthwise_line_plain(
+    memory, at, out, out_step, rows, row_step, tap_step, weights, first, step, bias,
+    low, high, taps, along,
+):  # fmt: skip
+    """Filter channels of neighbours in a line: twin of `depthwise_line_3_1` and others.
+
+    The same as `depthwise_tile_plain`, but each number of the picture is loaded once
+    for all windows that it is in, which PIXELS windows of neighbours share: 68 to 109
+    GFLOP/s of one core, where `depthwise_tile` reaches 42 to 61.
+
+    Parameters
+    ----------
+    memory, rows, row_step, tap_step, weights, first, step, bias, low, high : as there.
+    at, out : where the first window and its sums are.
+    out_step : from the sums of one pixel to those of the next.
+    taps, along : a window is rows * taps vectors, and the next one begins `along`
+        vectors further on.
+    """
+    places = at + np.arange(PIXELS) * along * tap_step
+    places = np.append(places, out + np.arange(PIXELS) * out_step)
+    depthwise_tile_plain(
+        memory, places, 0, rows, row_step, taps, tap_step, weights, first, step, bias,
+        low, high,
+    )  # fmt: skip
+
+
 def largest_plain(memory, places, count, shift, out):
     """Write the largest of `count` vectors to `out`; a NaN wins: twin of `largest`."""
     rows = [memory[at + shift : at + shift + LANES] for at in places[:count]]
@@ -191,6 +217,44 @@ def _depthwise_tile(
     ), Writer.of(write)  # fmt: skip
 
 
+def _depthwise_line(taps, along):
+    """Return the compiled twin for windows of so many taps, so many taps apart."""
+
+    @intrinsic
+    def tile(
+        typing, memory, at, out, out_step, rows, row_step, tap_step, weights, first,
+        step, bias, low, high,
+    ):  # fmt: skip
+        def write(w, memory, at, out, out_step, rows, row_step, tap_step, *rest):
+            weights, first, step, bias, low, high = rest
+            start = w.load(w.at(weights, bias))
+            sums = [w.variable(start) for _ in range(PIXELS)]
+            filters = w.variable(w.at(weights, first))
+            row = w.variable(w.at(memory, at))
+            with w.loop(rows):
+                here, vectors = w.advance(row, row_step), []
+                for _ in range((PIXELS - 1) * along + taps):
+                    vectors.append(w.load(here))
+                    here = w.at(here, tap_step)
+                for j in range(taps):
+                    tap = w.load(w.advance(filters, step))
+                    for p in range(PIXELS):
+                        w.add_product(sums[p], vectors[p * along + j], tap)
+            low, high = w.spread(low), w.spread(high)
+            out = w.at(memory, out)
+            for p in range(PIXELS):
+                w.store(w.clip(w.value(sums[p]), low, high), out)
+                out = w.at(out, out_step)
+
+        whole, real = types.int64, types.float32
+        return types.void(
+            memory, whole, whole, whole, whole, whole, whole, weights, whole, whole,
+            whole, real, real,
+        ), Writer.of(write)  # fmt: skip
+
+    return tile
+
+
 @intrinsic
 def _largest(typing, memory, places, count, shift, out):
     def write(w, memory, places, count, shift, out):
@@ -230,13 +294,19 @@ def _copy_numbers(typing, memory, at, to, count):
 
 if config.DISABLE_JIT:
 
-    def _plain_of(vectors):
+    def _product_tile(vectors):
         return lambda *arguments: product_tile_plain(*arguments, vectors)
 
-    product_tile_1, product_tile_2, product_tile_3 = map(_plain_of, (1, 2, 3))
+    def _depthwise_line(taps, along):
+        return lambda *arguments: depthwise_line_plain(*arguments, taps, along)
+
     depthwise_tile, largest = depthwise_tile_plain, largest_plain
     add_vectors, copy_numbers = add_vectors_plain, copy_numbers_plain
 else:
-    product_tile_1, product_tile_2, product_tile_3 = map(_product_tile, (1, 2, 3))
     depthwise_tile, largest = _depthwise_tile, _largest
     add_vectors, copy_numbers = _add_vectors, _copy_numbers
+
+product_tile_1, product_tile_2, product_tile_3 = map(_product_tile, (1, 2, 3))
+# Named after taps and step: what the networks of our time are made of.
+depthwise_line_3_1, depthwise_line_3_2 = _depthwise_line(3, 1), _depthwise_line(3, 2)
+depthwise_line_5_1, depthwise_line_5_2 = _depthwise_line(5, 1), _depthwise_line(5, 2)

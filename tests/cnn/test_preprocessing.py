@@ -8,6 +8,7 @@ from PIL import Image
 
 from mrnn_np.cnn.preprocessing import PREPROCESSING, Preprocessing
 from mrnn_np.errors import InputError
+from mrnn_np.kernels.threads import Team
 
 PLAIN = Preprocessing(8, 10)
 
@@ -59,6 +60,18 @@ def test_squash_sees_all_and_short_side_only_the_middle():
     assert Preprocessing(10, 10)([image]).max() == 0
     squashed = Preprocessing(10, 10, resize="squash")([image])
     assert squashed[0, 5, 0, 0] == 255 and squashed[0, 5, 9, 0] == 0
+
+
+@pytest.mark.parametrize("size, pieces", [(8, 4), (6, 2), (7, 1)])
+@pytest.mark.parametrize("method", ["bilinear", "bicubic"])
+def test_threads_prepare_what_one_prepares_to_the_bit(size, pieces, method):
+    rule = Preprocessing(size, size, "squash", method, scale=0.1, mean=(1.0, 2.0, 3.0))
+    assert rule._pieces(4) == pieces and rule._pieces(1) == 1
+    assert Preprocessing(size, size)._pieces(4) == 1
+    # Of all shapes: which direction Pillow begins with depends on them.
+    shapes = np.random.default_rng(size).integers(1, 70, (300, 2)).tolist()
+    images = [picture(*shape, seed) for seed, shape in enumerate(shapes)]
+    np.testing.assert_array_equal(rule(images, Team(4)), rule(images))
 
 
 def test_arrays_images_and_paths_are_the_same(tmp_path):

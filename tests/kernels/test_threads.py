@@ -71,6 +71,25 @@ def test_one_thread_needs_no_helper():
     assert seen == [5] and list(team.each(str, range(3))) == ["0", "1", "2"]
 
 
+@pytest.mark.parametrize("jobs, count", [(1, 3), (2, 0), (2, 1), (3, 50)])
+def test_every_item_is_shared_out_once(jobs, count):
+    seen = []
+    Team(jobs).share(seen.append, iter(range(count)))
+    assert sorted(seen) == list(range(count))
+
+
+def test_items_are_taken_by_who_is_free(two):
+    both, seen = threading.Barrier(2, timeout=20), []
+
+    def work(item):
+        if item < 2:
+            both.wait()  # would wait for ever if one thread had both
+        seen.append(threading.get_ident())
+
+    two.share(work, range(10))
+    assert len(seen) == 10 and len(set(seen)) == 2
+
+
 def test_results_come_in_order_and_items_are_not_taken_far_ahead(two):
     taken = []
 

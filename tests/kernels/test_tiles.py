@@ -40,6 +40,22 @@ def call_depthwise(
     depthwise_tile(m, places, shift, rows, down, taps, along, w, first, step, b, lo, hi)
 
 
+def caller_of(line):
+    @njit
+    def call(memory, at, out, out_step, rows, down, step, w, first, next_, b, lo, hi):
+        line(memory, at, out, out_step, rows, down, step, w, first, next_, b, lo, hi)
+
+    return call
+
+
+LINES = {
+    (3, 1): caller_of(tiles.depthwise_line_3_1),
+    (3, 2): caller_of(tiles.depthwise_line_3_2),
+    (5, 1): caller_of(tiles.depthwise_line_5_1),
+    (5, 2): caller_of(tiles.depthwise_line_5_2),
+}
+
+
 @njit
 def call_largest(memory, places, count, shift, out):
     largest(memory, places, count, shift, out)
@@ -140,6 +156,26 @@ def test_depthwise(rows, taps, vector, seed):
             )
             wanted = min(max(total, -1), 1.5)
             assert abs(got[targets[p] + shift + c] - wanted) < 1e-4
+
+
+@pytest.mark.parametrize("taps, along", [(3, 1), (3, 2), (5, 1), (5, 2)])
+@given(st.integers(1, 5), st.integers(0, 99))
+def test_depthwise_of_neighbours_is_depthwise_to_the_bit(taps, along, rows, seed):
+    pixel, shift = 2 * LANES, LANES
+    line = ((PIXELS - 1) * along + taps) * pixel
+    memory = numbers(seed, rows * line + PIXELS * pixel)
+    weights = numbers(seed + 1, (1 + rows * taps) * pixel)
+    rest = rows, line, pixel, weights, pixel + shift, pixel, shift, F(-1), F(1.5)
+    got = both(
+        LINES[taps, along],
+        lambda *given: tiles.depthwise_line_plain(*given, taps, along),
+        memory, shift, rows * line + shift, pixel, *rest,
+    )  # fmt: skip
+    places = np.arange(PIXELS) * along * pixel
+    places = np.append(places, rows * line + np.arange(PIXELS) * pixel)
+    expected = memory.copy()
+    call_depthwise(expected, places, shift, rows, line, taps, *rest[2:])
+    np.testing.assert_array_equal(got, expected)
 
 
 def test_the_largest_number_wins_unless_one_is_not_a_number():
