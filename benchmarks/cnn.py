@@ -3,9 +3,10 @@
     python benchmarks/cnn.py [--repeats R] [--cpu]
 
 VGG-16 is run to fc7, with random weights for its fully connected layers, on pictures
-in memory. EfficientNet-Lite0 and SqueezeNet start from JPEG files, which everybody
-reads and prepares by our code; the peers then run the whole batch at once. All of them
-get as many threads as NumPy's BLAS has (OPENBLAS_NUM_THREADS).
+in memory. EfficientNet-Lite0 and SqueezeNet start from JPEG files. Our threads share
+all of the work. The peers' pictures are read and prepared by the same code in one
+thread, as people do it, before the peer runs the whole batch. All of them get as many
+threads as NumPy's BLAS has (OPENBLAS_NUM_THREADS).
 """
 
 import argparse

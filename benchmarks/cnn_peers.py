@@ -31,7 +31,7 @@ def torch_network(
     shapes = output_shapes(layers, size)
     tensors = {}
     for key, array in weights.items():
-        tensor = torch.from_numpy(array)
+        tensor = torch.tensor(array)
         if array.ndim == 4:  # (kh, kw, in, out) -> (out, in, kh, kw)
             tensor = tensor.permute(3, 2, 0, 1)
             tensor = tensor.contiguous(memory_format=torch.channels_last)

@@ -85,6 +85,9 @@ def run(args: argparse.Namespace) -> int:
     if args.threads < 1 or (args.repeats is not None and args.repeats < 1):
         say("mrnn-np bench: error: --threads and --repeats must be 1 or more")
         return 2
+    if args.scaling and (args.jobs or args.repeats or args.cpu or args.json):
+        say("mrnn-np bench: error: beside --scaling only --threads and --out count")
+        return 2
     folder = benchmarks_folder()
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(args.threads))
     if args.scaling:

@@ -60,6 +60,8 @@ class CNN:
         hold the front of a network only; what needs no weights runs up to the first
         layer that lacks them.
     layer_names : their names; each can be tapped.
+    weights : as given, float32. They cannot be written to, since a compiled network
+        has a copy of its own: to change them, make another CNN of header and weights.
     feature_layers, feature_size : what `features` returns, and its length D.
 
     Raises
@@ -82,10 +84,7 @@ class CNN:
         self.layers = _front(network, weights)
         self._missing = [layer.name for layer in network[len(self.layers) :]]
         self.layer_names = tuple(layer.name for layer in self.layers)
-        self.weights = {
-            name: np.ascontiguousarray(array, np.float32)
-            for name, array in weights.items()
-        }
+        self.weights = {name: _fixed(array) for name, array in weights.items()}
         self._forget()
         there = set(self.layer_names)
         known = [n for n in FEATURE_LAYERS[self.architecture] if there.issuperset(n)]
@@ -283,6 +282,13 @@ class CNN:
 def _without_places(output: np.ndarray) -> np.ndarray:
     """Return (N, C): the means of a map, or a copy of a vector."""
     return output.mean((1, 2)) if output.ndim == 4 else output.copy()
+
+
+def _fixed(weights: np.ndarray) -> np.ndarray:
+    """Return float32 weights that nobody can write to through this array."""
+    fixed = np.ascontiguousarray(weights, np.float32).view()
+    fixed.flags.writeable = False
+    return fixed
 
 
 # Published files that hold every layer of a network (download.pytorch.org/models).

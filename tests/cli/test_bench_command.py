@@ -90,6 +90,14 @@ def test_an_unknown_job_is_wrong_use(folder, capsys):
     assert "no job 'chess': train_step, cnn" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "more", [["beam"], ["--repeats", "3"], ["--cpu"], ["--json"]], ids=str
+)
+def test_what_scaling_would_not_heed_is_wrong_use(folder, capsys, more):
+    assert main(["bench", *more, "--scaling"]) == 2
+    assert "only --threads and --out count" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--threads", "--repeats"])
 def test_none_is_wrong_use(folder, capsys, option):
     assert main(["bench", "beam", option, "0"]) == 2

@@ -175,6 +175,8 @@ def test_a_file_is_loaded_as_it_was_saved(tmp_path, images):
 def test_half_precision_weights_are_computed_in_single():
     cnn = CNN(*make(until="conv1", dtype="f2"))
     assert cnn.weights["conv1.weight"].dtype == np.float32
+    with pytest.raises(ValueError, match="read-only"):
+        cnn.weights["conv1.weight"][:] = 0
     assert cnn.forward(np.zeros((1, SIZE, SIZE, 3))).dtype == np.float32
 
 
