@@ -194,7 +194,10 @@ def as_picture(image):
     from mrnn_np.images import load_image, to_rgb
 
     if isinstance(image, Image.Image):
-        return to_rgb(image)
+        try:
+            return to_rgb(image)
+        except OSError as error:  # opened before, but not read
+            raise InputError(f"broken image: {error}") from error
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim not in (2, 3):
             raise InputError(

@@ -100,6 +100,15 @@ def test_what_is_no_image(image, words):
         PLAIN([image])
 
 
+def test_an_image_that_is_open_and_broken(tmp_path):
+    Image.fromarray(picture(60, 60)).save(tmp_path / "a.jpg")
+    content = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(content[: len(content) // 2])
+    with Image.open(tmp_path / "a.jpg") as image:
+        with pytest.raises(InputError, match="broken image: .*truncated"):
+            PLAIN([image])
+
+
 def test_a_single_path_is_not_a_list():
     with pytest.raises(InputError, match="give a list of images"):
         PLAIN("photo.jpg")
