@@ -105,7 +105,7 @@ def test_an_image_that_is_open_and_broken(tmp_path):
     content = (tmp_path / "a.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(content[: len(content) // 2])
     with Image.open(tmp_path / "a.jpg") as image:
-        with pytest.raises(InputError, match="broken image: .*truncated"):
+        with pytest.raises(InputError, match="broken image: image file is truncated"):
             PLAIN([image])
 
 
