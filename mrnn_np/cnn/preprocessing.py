@@ -139,9 +139,10 @@ class Preprocessing:
     def _prepare(self, image, start: float, stop: float, out: np.ndarray) -> None:
         """Write a piece of the input into its place in out (size, size, 3).
 
-        Pillow resizes in one direction after the other, and rounds in between. It
-        begins with the lines when a picture shrinks in height by more than twice as
-        many pixels as in width. Pieces must be such that it does not think otherwise.
+        Pillow resizes one direction after the other, and rounds in between. Height is
+        first when a picture loses more than twice as many pixels in height as in width.
+        So a piece must not have another order than the whole: cut across the height
+        where height is first, which takes even more from it, and across the width else.
 
         start, stop : of the piece, 0 and 1 are the edges of the picture.
         """

@@ -186,11 +186,26 @@ def depthwise(step, unit, memory, weights, places, scratch):
     out = step.out + (n * step.out_height + first) * step.out_width * step.out_pixel
     source = scratch, step.down * line, step.along * pixel
     target = out + v * LANES, step.out_width * step.out_pixel, step.out_pixel
-    done = ZERO
+    _filter_lines(
+        step, memory, weights, places, lines, line, v, vectors, source, target
+    )
+
+
+@njit(fastmath=False)
+def _filter_lines(
+    step, memory, weights, places, lines, line, v, vectors, source, target
+):
+    """Filter the channels of one panel, which lie in the scratch.
+
+    Windows of neighbours share what they load. The columns that are left over, of all
+    lines together, are computed one window at a time.
+    """
+    pixel = vectors * LANES
+    shared = ZERO
     if step.taps in (3, 5) and step.along in (1, 2):
-        done = step.out_width // PIXELS * PIXELS
+        shared = step.out_width // PIXELS * PIXELS
     for row in range(lines):
-        for column in range(0, done, PIXELS):
+        for column in range(0, shared, PIXELS):
             at = source[0] + row * source[1] + column * source[2]
             to = target[0] + row * target[1] + column * target[2]
             for i in range(vectors):
@@ -198,10 +213,9 @@ def depthwise(step, unit, memory, weights, places, scratch):
                     step, memory, at + i * LANES, to + i * LANES, line, pixel, weights,
                     (v + i) * LANES,
                 )  # fmt: skip
-    # The columns that are left, of all lines together.
-    source = source[0] + done * source[2], source[1], source[2]
-    target = target[0] + done * target[2], target[1], target[2]
-    columns = step.out_width - done
+    source = source[0] + shared * source[2], source[1], source[2]
+    target = target[0] + shared * target[2], target[1], target[2]
+    columns = step.out_width - shared
     row, column = ZERO, ZERO
     for left in range(lines * columns, 0, -PIXELS):
         row, column = fill_places(places, row, column, left, columns, source, target)
