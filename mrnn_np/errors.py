@@ -1,7 +1,7 @@
-"""The one exception for mistakes that a user can mend.
+"""The exceptions for mistakes that a user can mend.
 
-Knows: nothing but its name. Does not know: how it is shown (the command line
-prints its text as one line and exits with status 1).
+Knows: nothing but their names. Does not know: how they are shown (the command line
+prints the text as one line and exits with status 1, or 2 for `WrongUse`).
 """
 
 
@@ -10,3 +10,7 @@ class InputError(ValueError):
 
     The text is one line that says what is wrong, where, and what to do.
     """
+
+
+class WrongUse(InputError):
+    """Options that do not go together, or that one must give and did not."""

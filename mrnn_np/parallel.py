@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mrnn_np.errors import InputError
+from mrnn_np.errors import InputError, WrongUse
 
 BACKENDS = ("threads", "processes", "dask")
 PATIENCE = 10.0  # seconds to reach a scheduler, and its first worker
@@ -67,7 +67,7 @@ class Workers:
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"--jobs must be 1 or more, not {self.jobs}")
         if (self.backend == "dask") != (self.scheduler is not None):
-            raise InputError(
+            raise WrongUse(
                 "a Dask cluster needs both --backend dask and --scheduler HOST:PORT"
             )
 

@@ -373,7 +373,7 @@ def test_other_versions_are_refused():
 def test_options_that_do_not_go_together(tmp_path, capsys):
     for options in (["--backend", "dask"], ["--scheduler", "here:1"]):
         goal = str(tmp_path / "f.npz")
-        assert main(["features", "scenes", "-o", goal, *options]) == 1
+        assert main(["features", "scenes", "-o", goal, *options]) == 2
         assert "needs both --backend dask and --sch" in capsys.readouterr().err
     with pytest.raises(InputError, match="no backend 'mpi': threads, processes, dask"):
         Workers("mpi")

@@ -81,8 +81,12 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if chosen.debug or args.debug:
             raise
-        print(f"mrnn-np: error: {describe(error)}", file=sys.stderr)
-        return 1
+        from mrnn_np.errors import WrongUse
+
+        used_wrongly = isinstance(error, WrongUse)
+        program = parser.prog if used_wrongly else "mrnn-np"
+        print(f"{program}: error: {describe(error)}", file=sys.stderr)
+        return 2 if used_wrongly else 1
 
 
 def program() -> None:

@@ -17,7 +17,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from mrnn_np.errors import InputError
+from mrnn_np.cli.inputs import positive
+from mrnn_np.errors import InputError, WrongUse
 
 EXAMPLE = "mrnn-np bench startup metrics --threads 2"
 # file in benchmarks/ -> what it measures
@@ -47,10 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"which benchmarks, by default all. {names}",
     )
     parser.add_argument(
-        "--threads", type=int, default=2, metavar="N", help="of each program (2)"
+        "--threads", type=positive, default=2, metavar="N", help="of each program (2)"
     )
     parser.add_argument(
-        "--repeats", type=int, metavar="R", help="rounds; the median of them counts"
+        "--repeats",
+        type=positive,
+        metavar="R",
+        help="rounds; the median of them counts",
     )
     parser.add_argument(
         "--cpu",
@@ -80,14 +84,9 @@ def run(args: argparse.Namespace) -> int:
 
     unknown = [name for name in args.jobs if name not in JOBS]
     if unknown:
-        say(f"mrnn-np bench: error: no job {unknown[0]!r}: {', '.join(JOBS)}")
-        return 2
-    if args.threads < 1 or (args.repeats is not None and args.repeats < 1):
-        say("mrnn-np bench: error: --threads and --repeats must be 1 or more")
-        return 2
+        raise WrongUse(f"no job {unknown[0]!r}: {', '.join(JOBS)}")
     if args.scaling and (args.jobs or args.repeats or args.cpu or args.json):
-        say("mrnn-np bench: error: beside --scaling only --threads and --out count")
-        return 2
+        raise WrongUse("beside --scaling only --threads and --out count")
     folder = benchmarks_folder()
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(args.threads))
     if args.scaling:

@@ -14,6 +14,7 @@ from mrnn_np.cli.inputs import (
     load_extractor_of,
     load_features,
     load_models,
+    positive,
     together,
 )
 
@@ -26,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser, DEFAULT_MODEL)
     add_beam(parser)
     parser.add_argument(
-        "--nbest", type=int, default=1, metavar="N", help="sentences an image, up to K"
+        "--nbest",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="sentences an image, up to K",
     )
     parser.add_argument(
         "--sample", action="store_true", help="draw the words instead of searching"
@@ -61,10 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from mrnn_np.images import load_image
     from mrnn_np.progress import say
 
-    wrong = wrong_use(args)
-    if wrong:
-        say(f"mrnn-np caption: error: {wrong}")
-        return 2
+    check_use(args)
     args.beam = beam_width(args)
     names = args.checkpoint or [DEFAULT_MODEL]
     model = load_models(names)
@@ -98,19 +100,24 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def wrong_use(args: argparse.Namespace) -> str | None:
-    """Return what is wrong with the choice of options, or None."""
+def check_use(args: argparse.Namespace) -> None:
+    """Raise WrongUse for options that do not go together."""
+    from mrnn_np.errors import WrongUse
+
     if bool(args.rerank) != bool(args.rerank_features):
-        return "--rerank DATASET and --rerank-features F go together: give both"
+        raise WrongUse(
+            "--rerank DATASET and --rerank-features F go together: give both"
+        )
     if args.rerank and args.sample:
-        return (
+        raise WrongUse(
             "--rerank sorts what the search finds, --sample does not search: give one"
         )
-    if args.nbest < 1 or args.seed < 0:
-        return "--nbest must be 1 or more, --seed 0 or more"
+    if args.seed < 0:
+        raise WrongUse(f"--seed must be 0 or more, not {args.seed}")
     if not 0.01 <= args.temperature <= 100:
-        return f"--temperature must be in 0.01 .. 100, not {args.temperature:g}"
-    return None
+        raise WrongUse(
+            f"--temperature must be in 0.01 .. 100, not {args.temperature:g}"
+        )
 
 
 def load_consensus(args: argparse.Namespace, model):

@@ -12,6 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from mrnn_np.cli.inputs import positive
+
 EXAMPLE = "mrnn-np demo photo.jpg --out demo"
 SHIPPED = "flickr8k"
 PHOTOGRAPHS = ("china.jpg", "flower.jpg")  # come with scikit-learn
@@ -39,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where report.html goes (default demo)",
     )
     parser.add_argument(
-        "--epochs", type=int, default=8, help="of the small training (default 8)"
+        "--epochs",
+        type=positive,
+        default=8,
+        metavar="N",
+        help="of the small training (default 8)",
     )
 
 

@@ -60,13 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.progress import say
     from mrnn_np.storage import check_places
 
-    wrong = wrong_use(args)
-    if wrong:
-        say(f"mrnn-np evaluate: error: {wrong}")
-        return 2
+    check_use(args)
     check_places(args.json)
     args.beam = beam_width(args)
     if args.captions:
@@ -104,15 +100,20 @@ def parts_of(goal: Path) -> Path:
     return goal.with_name(f"{goal.name}.part")
 
 
-def wrong_use(args: argparse.Namespace) -> str | None:
-    """Return what is wrong with the choice of options, or None."""
+def check_use(args: argparse.Namespace) -> None:
+    """Raise WrongUse for options that do not go together."""
+    from mrnn_np.errors import WrongUse
+
     if args.captions and (args.features or args.checkpoint):
-        return "--captions scores captions that exist: leave out the model's options"
+        raise WrongUse(
+            "--captions scores captions that exist: leave out the model's options"
+        )
     if args.captions and args.rerank:
-        return "--rerank needs a model's beam, --captions has one caption an image"
+        raise WrongUse(
+            "--rerank needs a model's beam, --captions has one caption an image"
+        )
     if not args.captions and not (args.features and args.checkpoint):
-        return "give --features and --checkpoint, or --captions RESULTS"
-    return None
+        raise WrongUse("give --features and --checkpoint, or --captions RESULTS")
 
 
 def from_model(args: argparse.Namespace) -> tuple:

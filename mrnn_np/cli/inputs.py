@@ -45,7 +45,7 @@ def add_beam(parser: argparse.ArgumentParser) -> None:
     """Add --beam K; what it is when it is not given, `beam_width` knows."""
     parser.add_argument(
         "--beam",
-        type=int,
+        type=positive,
         metavar="K",
         help="width of the search (default 5, with --rerank 10)",
     )
@@ -55,7 +55,7 @@ def positive(text: str) -> int:
     """Return a number from 1 on; argparse reports anything else."""
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {number}")
     return number
 
 

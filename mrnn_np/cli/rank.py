@@ -12,6 +12,7 @@ from mrnn_np.cli.inputs import (
     add_checkpoint,
     add_features,
     load_scoring,
+    positive,
     together,
     workers_of,
 )
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint(parser)
     parser.add_argument(
         "--samples",
-        type=int,
+        type=positive,
         default=200,
         metavar="N",
         help="training images that a sentence's likelihood is averaged over when "
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--shortlist",
-        type=int,
+        type=positive,
         metavar="N",
         help="for large collections: guess first, and compute exactly only the N most "
         "promising images of a sentence and sentences of an image",
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--memory",
-        type=int,
+        type=positive,
         default=1024,
         metavar="MB",
         help="for intermediate results (default 1024)",
@@ -74,18 +75,14 @@ def run(args: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from mrnn_np.errors import InputError
+    from mrnn_np.errors import InputError, WrongUse
     from mrnn_np.machine import gemm_speed
     from mrnn_np.progress import say
     from mrnn_np.retrieval.protocol import retrieve
     from mrnn_np.storage import check_places
 
     if args.shortlist is not None and args.matrix:
-        raise InputError("--matrix keeps an exact matrix: leave out --shortlist")
-    if args.samples < 1:
-        raise InputError(f"--samples must be 1 or more, not {args.samples}")
-    if args.shortlist is not None and args.shortlist < 1:
-        raise InputError(f"--shortlist must be 1 or more, not {args.shortlist}")
+        raise WrongUse("--matrix keeps an exact matrix: leave out --shortlist")
     workers = workers_of(args)
     check_places(args.json, args.report, args.matrix)
     model, dataset, features = load_scoring(args)

@@ -13,6 +13,7 @@ from mrnn_np.cli.inputs import (
     add_features,
     load_extractor_of,
     load_scoring,
+    positive,
     together,
 )
 
@@ -35,11 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_features(parser)
     add_checkpoint(parser)
     parser.add_argument(
-        "--top", type=int, default=5, metavar="K", help="results shown (default 5)"
+        "--top", type=positive, default=5, metavar="K", help="results shown (default 5)"
     )
     parser.add_argument(
         "--samples",
-        type=int,
+        type=positive,
         default=200,
         metavar="N",
         help="of --image: training images that a sentence's likelihood is averaged "
@@ -52,12 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.errors import InputError
     from mrnn_np.storage import check_places
 
-    for option in ("top", "samples"):
-        if getattr(args, option) < 1:
-            raise InputError(f"--{option} must be 1 or more, not {vars(args)[option]}")
     find = find_images if args.text is not None else find_sentences
     check_places(args.report)
     title, explained, results, show = find(args)

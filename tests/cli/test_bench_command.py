@@ -98,12 +98,6 @@ def test_what_scaling_would_not_heed_is_wrong_use(folder, capsys, more):
     assert "only --threads and --out count" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--threads", "--repeats"])
-def test_none_is_wrong_use(folder, capsys, option):
-    assert main(["bench", "beam", option, "0"]) == 2
-    assert "must be 1 or more" in capsys.readouterr().err
-
-
 def test_without_the_repository_it_says_where_they_are(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(bench, "__file__", str(tmp_path / "a/b/c/bench.py"))
     assert main(["bench"]) == 1

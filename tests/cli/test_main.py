@@ -50,6 +50,23 @@ def test_wrong_use_exits_2(arguments, capsys):
 
 
 @pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("bench", "--threads"), ("bench", "--repeats"), ("caption", "--beam"),
+        ("caption", "--nbest"), ("demo", "--epochs"), ("evaluate", "--beam"),
+        ("features", "--jobs"), ("rank", "--memory"), ("rank", "--samples"),
+        ("rank", "--shortlist"), ("search", "--samples"), ("search", "--top"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("number", ["0", "-3", "many"])
+def test_what_is_counted_begins_with_one(command, option, number, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([command, option, number])
+    assert stopped.value.code == 2
+    assert f"error: argument {option}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "part"),
     [
         (["train", "nothing", "--features", "f.npz"], "unknown data set 'nothing'"),

@@ -139,7 +139,6 @@ def test_what_cannot_be_searched_gives_one_line(
         (arguments_of(folder, "--image", tmp_path / "no.png"), "no.png: no such file"),
         (arguments_of(folder, *text, "--split", "nine"), "no split 'nine'"),
         (arguments_of(folder, *text, "--split", "test"), "no features of image"),
-        (arguments_of(folder, *text, "--top", 0), "--top must be 1 or more, not 0"),
         (
             arguments_of(folder, "--image", photo, features="dev_only.npz"),
             "no features of training images",
