@@ -215,6 +215,7 @@ def write_results(
 ) -> None:
     """Write scores and captions, each to a file that appears whole or not at all."""
     from mrnn_np.metrics.results import write_results as write_captions
+    from mrnn_np.progress import say
     from mrnn_np.storage import atomic_write
 
     each = {name: values.tolist() for name, values in rating.each.items()}
@@ -236,4 +237,6 @@ def write_results(
     with atomic_write(args.json) as temporary:
         text = json.dumps(summary, indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
-    write_captions(args.json.with_name(f"{args.json.stem}.captions.json"), captions)
+    results = args.json.with_name(f"{args.json.stem}.captions.json")
+    write_captions(results, captions)
+    say(f"{args.json}: the scores of every image; {results}: the captions")

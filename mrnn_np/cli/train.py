@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.data import load_dataset
+    import numpy as np
+
+    from mrnn_np.data import UNK, load_dataset
     from mrnn_np.models import MRNNConfig
     from mrnn_np.progress import say
     from mrnn_np.training import Trainer, load_config, prepare
@@ -50,6 +52,12 @@ def run(args: argparse.Namespace) -> int:
         f"{len(train)} training and {len(dev)} dev sentences, "
         f"{len(model.vocabulary)} words, {sizes / 1e6:.2f} million parameters"
     )
+    unknown = np.mean(np.concatenate(train.sentences) == UNK)
+    if unknown > 0.1:
+        say(
+            f"{100 * unknown:.0f} % of what people said is <unk>, words that occur "
+            f"fewer than {config.threshold} times: lower `threshold` in --config"
+        )
     history = Trainer(model, config, out).fit(train, dev, resume=args.resume)
     best = min(history, key=lambda entry: entry["dev_loss"])
     print(

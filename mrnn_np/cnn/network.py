@@ -21,7 +21,7 @@ from mrnn_np.cnn.filters import Filters
 from mrnn_np.cnn.graph import plan, run
 from mrnn_np.cnn.memory import aligned_zeros
 from mrnn_np.cnn.operations import WEIGHTED
-from mrnn_np.cnn.preprocessing import Preprocessing
+from mrnn_np.cnn.preprocessing import Preprocessing, several
 from mrnn_np.cnn.program import Program
 from mrnn_np.cnn.shapes import output_shapes, weight_shapes
 from mrnn_np.errors import InputError
@@ -227,7 +227,7 @@ class CNN:
         Returns (N, feature_size) float32.
         """
         found = [np.empty((0, self.feature_size), np.float32)]
-        images = iter(images)
+        images = iter(several(images))
         batches = iter(lambda: list(itertools.islice(images, batch_size)), [])
         team = all_threads()
         first = list(itertools.islice(batches, team.jobs))

@@ -55,7 +55,7 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Preprocessing":
-        """Return the opposite of `to_dict`.
+        """Return the inverse of `to_dict`.
 
         Raises
         ------
@@ -112,9 +112,7 @@ class Preprocessing:
         ------
         InputError : something that is none of these, or a file that cannot be read.
         """
-        if isinstance(images, str | os.PathLike):
-            raise InputError(f"{images}: give a list of images, even for one")
-        pictures = [as_picture(image) for image in images]
+        pictures = [as_picture(image) for image in several(images)]
         team = team or Team()
         pieces = self._pieces(team.jobs)
         x = np.empty((len(pictures), self.size, self.size, 3), np.float32)
@@ -139,10 +137,10 @@ class Preprocessing:
     def _prepare(self, image, start: float, stop: float, out: np.ndarray) -> None:
         """Write a piece of the input into its place in out (size, size, 3).
 
-        Pillow resizes one direction after the other, and rounds in between. Height is
-        first when a picture loses more than twice as many pixels in height as in width.
-        So a piece must not have another order than the whole: cut across the height
-        where height is first, which takes even more from it, and across the width else.
+        Pillow resizes one direction after the other, and rounds in between. It begins
+        with the height when a picture shrinks by more than twice as many lines as
+        columns, and otherwise with the width. A piece loses more of what it is cut
+        across. So pieces are cut across what comes first anyway, and it stays first.
 
         start, stop : of the piece, 0 and 1 are the edges of the picture.
         """
@@ -186,6 +184,13 @@ def _three_numbers(value) -> bool:
         and len(value) == 3
         and all(isinstance(number, int | float) for number in value)
     )
+
+
+def several(images: Iterable) -> Iterable:
+    """Return the images; InputError for a single path, whose letters are no images."""
+    if isinstance(images, str | os.PathLike):
+        raise InputError(f"{images}: give a list of images, even for one")
+    return images
 
 
 def as_picture(image):

@@ -68,7 +68,7 @@ def split_by_rank(
     if len(names) < 3:
         raise InputError(
             f"{label}: {len(names)} captioned images cannot be split into train, dev "
-            "and test: 3 at least"
+            "and test: 3 at least, or say yourself which is which"
         )
     share = min(1.0, len(names) / of) if of else 1.0
     dev, test = max(1, round(dev * share)), max(1, round(test * share))

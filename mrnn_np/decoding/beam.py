@@ -180,7 +180,8 @@ def check_options(
         raise InputError("beam size and longest sentence must be 1 or more")
     if not 1 <= n_best <= beam_size:
         raise InputError(
-            f"{n_best} sentences wanted from a beam of {beam_size}: widen the beam"
+            f"{n_best} sentences wanted from a beam of {beam_size}: widen the beam "
+            "(--beam)"
         )
     if length_penalty < 0:
         raise InputError(f"the length penalty must be 0 or more, not {length_penalty}")

@@ -5,7 +5,9 @@ scratch, with zeros around them, and read it from there. A depthwise layer after
 filters does not copy its input: it computes it, for one panel of channels, so that the
 widest maps of a network never exist as a whole.
 
-Knows: records of a program (kernels/program.py), memory. Does not know: threads.
+The words (unit, band, panel, place ...) are those of kernels/program.py.
+
+Knows: records of a program, memory. Does not know: who else works.
 """
 
 import numpy as np
@@ -60,7 +62,7 @@ def fill_places(places, row, column, left, columns, source, target):
 
     If fewer than PIXELS are left, the last one is noted, and computed, several times.
 
-    Returns row and column of the pixel after them.
+    Returns row and column of the pixel after them, while there is one.
     """
     x = source[0] + row * source[1] + column * source[2]
     out = target[0] + row * target[1] + column * target[2]
@@ -93,7 +95,8 @@ def products(
     size : (rows, columns) of the rectangle.
     source, target : where the windows of its pixels begin, and where the sums go.
     window : (rows, row step, depth), see `product_tile_plain`.
-    weights, filters, bias, vectors : where the panel is, and its width.
+    weights : (W,) float32; filters, bias : where the panel is in it; vectors : its
+        width.
     limits : (low, high).
     """
     rows, row_step, depth = window
@@ -197,15 +200,15 @@ def _filter_lines(
 ):
     """Filter the channels of one panel, which lie in the scratch.
 
-    Windows of neighbours share what they load. The columns that are left over, of all
-    lines together, are computed one window at a time.
+    Windows of neighbours share what they load, where their kind has a kernel. In the
+    columns that are left over, of all lines together, each window loads its own.
     """
     pixel = vectors * LANES
-    shared = ZERO
+    columns = ZERO  # whose windows share
     if step.taps in (3, 5) and step.along in (1, 2):
-        shared = step.out_width // PIXELS * PIXELS
+        columns = step.out_width // PIXELS * PIXELS
     for row in range(lines):
-        for column in range(0, shared, PIXELS):
+        for column in range(0, columns, PIXELS):
             at = source[0] + row * source[1] + column * source[2]
             to = target[0] + row * target[1] + column * target[2]
             for i in range(vectors):
@@ -213,9 +216,9 @@ def _filter_lines(
                     step, memory, at + i * LANES, to + i * LANES, line, pixel, weights,
                     (v + i) * LANES,
                 )  # fmt: skip
-    source = source[0] + shared * source[2], source[1], source[2]
-    target = target[0] + shared * target[2], target[1], target[2]
-    columns = step.out_width - shared
+    source = source[0] + columns * source[2], source[1], source[2]
+    target = target[0] + columns * target[2], target[1], target[2]
+    columns = step.out_width - columns
     row, column = ZERO, ZERO
     for left in range(lines * columns, 0, -PIXELS):
         row, column = fill_places(places, row, column, left, columns, source, target)

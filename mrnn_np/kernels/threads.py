@@ -1,4 +1,4 @@
-"""Threads that work at the same time, each on a core of its own.
+"""Threads that work at the same time, kept off the caller's core where Linux allows it.
 
 Knows: threads and cores, and how many BLAS may use. Does not know: what is computed.
 """
@@ -27,7 +27,7 @@ class Team:
 
     def __init__(self, jobs: int = 1) -> None:
         self.jobs = jobs
-        self._numbers: list[int] = []  # of the helpers, as the system counts threads
+        self._numbers: list[int] = []  # native ids of the helpers
         self._moved = False
         self._pool: ThreadPoolExecutor | None = None
         if jobs > 1:
@@ -37,13 +37,15 @@ class Team:
         self._numbers.append(threading.get_native_id())
 
     def together(self, function: Callable, tasks: Sequence[tuple]) -> None:
-        """Call function(*task) for every task at the same time, the first one here.
+        """Call function(*task) for the first task here, and for others by the helpers.
 
-        The tasks share one piece of work: who comes too late for it does not come.
+        The tasks are hands for one piece of work, from which each takes what is left to
+        do: where no helper came before the first task was done, the rest is not called.
         """
-        if len(tasks) > 1:
+        others = []
+        if self._pool is not None and len(tasks) > 1:
             self._move(others_only=True)
-        others = [self._pool.submit(function, *task) for task in tasks[1:]]
+            others = [self._pool.submit(function, *task) for task in tasks[1:]]
         try:
             function(*tasks[0])
         finally:
@@ -70,8 +72,8 @@ class Team:
     ) -> Iterator[Result]:
         """Yield function(item) for every item, in order.
 
-        Each thread has one item, and one more waits, so that a thread that is done
-        finds work at once. Items are taken as they are needed.
+        The caller waits, the helpers have an item each, and one more item is ready for
+        the first who is done. Items are taken as they are needed.
         """
         if self._pool is None:
             yield from map(function, items)
@@ -94,7 +96,7 @@ class Team:
 
         Linux on a virtual machine often wakes a thread on the core of the one that asks
         for it, though another is idle, and takes 2 to 5 ms to notice: EfficientNet-
-        Lite0 took 14 ms where it takes 9 when both cores work from the start.
+        Lite0 took up to 14 ms where it takes 9 when both cores work from the start.
         """
         core = _this_core()
         if core is None or not (others_only or self._moved):
@@ -151,7 +153,7 @@ def _this_core() -> int | None:
 
 @functools.cache
 def _team(jobs: int) -> Team:
-    """Return the team of this process: starting threads for a picture costs 0.3 ms."""
+    """Return this process's team of a size: to start threads takes 0.3 ms."""
     return Team(jobs)
 
 

@@ -11,6 +11,9 @@ where a product by BLAS and a pass for bias and ReLU6 reach 61 to 104.
 The pixels of a tile may lie anywhere: a list of places says where the window of each
 one begins and where its sums go. So no windows are laid out beforehand.
 
+A vector is LANES channels, what one register holds (kernels/registers.py); unit, panel
+and place are words of kernels/program.py.
+
 All numbers of a network are float32 and lie in two arrays, `memory` for its maps and
 `weights` for its filters and biases; places and steps count numbers. Each tile has its
 plain twin, in NumPy, which takes its place where Numba is off.
@@ -33,7 +36,7 @@ from numba.extending import intrinsic
 from mrnn_np.kernels.registers import LANES, REGISTERS, Writer
 
 PIXELS = REGISTERS // 4  # of a tile
-MOST_VECTORS = 3  # of a tile: 8 * 3 sums, 3 vectors of filters, 1 number of the picture
+MOST_VECTORS = 3  # of a tile: 8 * 3 sums, 3 of filters, 1 number at a time: 28 of 32
 
 
 def product_tile_plain(
@@ -42,6 +45,8 @@ def product_tile_plain(
     """Add up the products of windows and filters: the twin of `product_tile_1`, 2, 3.
 
     ``sums[p] = clip(bias + sum over i, k of window[p][i, k] * filter[i, k])``
+
+    where filter[i, k] and sums[p] are rows of vectors * LANES channels.
 
     Parameters
     ----------
@@ -79,7 +84,8 @@ def depthwise_tile_plain(
     ----------
     memory, places, weights, low, high : as for `product_tile_plain`.
     shift : added to the places of windows and sums: which vector of channels.
-    rows, row_step, taps, tap_step : a window is rows * taps vectors.
+    rows, row_step, taps, tap_step : a window is rows * taps vectors, so many numbers
+        from one row, and from one tap, to the next.
     first, step : where the filter's vectors begin, and from each to the next.
     bias : where the vector of biases is.
     """
@@ -100,17 +106,18 @@ def depthwise_line_plain(
 ):  # fmt: skip
     """Filter channels of neighbours in a line: twin of `depthwise_line_3_1` and others.
 
-    The same as `depthwise_tile_plain`, but each number of the picture is loaded once
-    for all windows that it is in, which PIXELS windows of neighbours share: 68 to 109
-    GFLOP/s of one core, where `depthwise_tile` reaches 42 to 61.
+    The same as `depthwise_tile_plain` for PIXELS pixels side by side. Their windows
+    overlap: a vector is loaded once and serves all of these windows that contain it. 68
+    to 109 GFLOP/s of one core, where `depthwise_tile` reaches 42 to 61.
 
     Parameters
     ----------
-    memory, rows, row_step, tap_step, weights, first, step, bias, low, high : as there.
+    memory, rows, row_step, tap_step, weights, first, step, bias, low, high : as for
+        `depthwise_tile_plain`.
     at, out : where the first window and its sums are.
     out_step : from the sums of one pixel to those of the next.
-    taps, along : a window is rows * taps vectors, and the next one begins `along`
-        vectors further on.
+    taps, along : a window is rows * taps vectors, and the next one begins `along` taps
+        further on.
     """
     places = at + np.arange(PIXELS) * along * tap_step
     places = np.append(places, out + np.arange(PIXELS) * out_step)
@@ -121,7 +128,10 @@ def depthwise_line_plain(
 
 
 def largest_plain(memory, places, count, shift, out):
-    """Write the largest of `count` vectors to `out`; a NaN wins: twin of `largest`."""
+    """Write the largest of `count` vectors to `out`; a NaN wins: twin of `largest`.
+
+    places : (count or more,) int64, where the vectors are; `shift` is added to each.
+    """
     rows = [memory[at + shift : at + shift + LANES] for at in places[:count]]
     memory[out : out + LANES] = np.max(rows, axis=0)
 

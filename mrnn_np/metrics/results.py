@@ -49,7 +49,8 @@ def read_results(path: str | Path) -> dict[int | str, str]:
         raise InputError(f"{path}: nested too deeply, expected {FORM}") from None
     if not isinstance(entries, list):
         raise InputError(
-            f"{path}: a JSON {type(entries).__name__}, expected a list {FORM}"
+            f"{path}: a JSON {type(entries).__name__}, expected a list {FORM} "
+            "(`evaluate --json OUT.json` writes one to OUT.captions.json)"
         )
     captions: dict[int | str, str] = {}
     for number, entry in enumerate(entries, start=1):

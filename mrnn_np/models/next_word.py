@@ -115,8 +115,11 @@ class NextWordModel:
 
         Raises
         ------
-        InputError : a sentence without any known word, features that do not fit.
+        InputError : a sentence without any known word, features that do not fit, a
+            single sentence in place of a list.
         """
+        if isinstance(sentences, str):
+            raise InputError(f"{sentences!r}: give a list of sentences, even for one")
         encoded = [self.encode(sentence) for sentence in sentences]
         return -self._losses_of(pack(encoded, self.standardise(features)))
 

@@ -212,8 +212,8 @@ class Trainer:
             self._load_last(last)
         elif last.exists() or (self.out / "best.npz").exists():
             raise InputError(
-                f"{self.out}: holds a training run already: resume it, or choose "
-                "another folder"
+                f"{self.out}: holds a training run already: go on with --resume, or "
+                "choose another folder with --out"
             )
         self.out.mkdir(parents=True, exist_ok=True)
         # Without last.npz a log is of a run that never got through an epoch.

@@ -52,6 +52,15 @@ def test_the_run_has_its_three_files(folder):
 
 
 @pytest.mark.slow
+def test_it_says_when_most_words_are_unknown(folder, capsys, tmp_path):
+    rare = CONFIG.replace("[training]", "[training]\nthreshold = 3000")
+    (tmp_path / "c.toml").write_text(rare.replace("epochs = 2", "epochs = 1"))
+    arguments = arguments_of("train", folder, "--config", tmp_path / "c.toml")
+    assert main([*arguments, "--out", str(tmp_path / "run")]) == 0
+    assert " % of what people said is <unk>, words that" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_a_second_training_does_not_overwrite(folder, capsys):
     before = (folder / "run" / "best.npz").read_bytes()
     again = arguments_of("train", folder, "--config", folder / "c.toml", "--out",

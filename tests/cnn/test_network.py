@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,6 +171,12 @@ def test_a_file_is_loaded_as_it_was_saved(tmp_path, images):
     np.testing.assert_array_equal(
         cnn.features(images), CNN(header, arrays).features(images)
     )
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_single_path_is_not_a_list_of_images(kind):
+    with pytest.raises(InputError, match=r"photo\.jpg: give a list of images"):
+        CNN(*make(until="conv1")).features(kind("photo.jpg"))
 
 
 def test_half_precision_weights_are_computed_in_single():

@@ -67,7 +67,7 @@ def test_who_comes_too_late_does_not_come(two):
 
 def test_one_thread_needs_no_helper():
     team, seen = Team(), []
-    team.together(seen.append, [(5,)])
+    team.together(seen.append, [(5,), (6,)])
     assert seen == [5] and list(team.each(str, range(3))) == ["0", "1", "2"]
 
 

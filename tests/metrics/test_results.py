@@ -22,7 +22,7 @@ def test_what_was_written_is_read(tmp_path):
         ("[", r"r.json:1: not JSON"),
         ("", "not JSON"),
         ("[]", "no caption in it"),
-        ("{}", "a JSON dict, expected a list"),
+        ("{}", "a JSON dict, expected a list .* OUT.captions.json"),
         ("3", "a JSON int, expected a list"),
         ("[3]", "entry 1 is a int"),
         ('[{"image_id": 1}]', "entry 1 has no 'caption'"),

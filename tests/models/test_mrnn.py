@@ -71,6 +71,11 @@ def test_float32_agrees_and_stays_float32(golden):
     assert {grad.dtype for grad in grads.values()} == {np.dtype(np.float32)}
 
 
+def test_one_sentence_is_not_a_list_of_sentences(golden):
+    with pytest.raises(InputError, match="'a b': give a list of sentences"):
+        model_of(golden).log_likelihood(np.zeros((1, 3)), "a b")
+
+
 def test_log_likelihood_equals_pytorch_in_the_order_given(golden):
     model = model_of(golden)
     words = model.vocabulary.words
