@@ -23,6 +23,7 @@ for each other, by two BLAS threads.
 Knows: who computes. Does not know: what is computed, files.
 """
 
+import asyncio
 import contextlib
 import logging
 import threading
@@ -277,6 +278,7 @@ def _connect(scheduler: str):
     """
     try:
         from distributed import Client
+        from distributed.utils import LoopRunner
         from distributed.versions import VersionMismatchWarning
     except ImportError:
         raise InputError(
@@ -288,10 +290,12 @@ def _connect(scheduler: str):
         with warnings.catch_warnings():
             # A table of many lines; `check_versions` says it in one.
             warnings.simplefilter("ignore", VersionMismatchWarning)
+            LoopRunner().run_sync(_greet, scheduler)
             client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:  # a timeout is an OSError
+    except Exception as error:  # whatever else may listen there can send anything
+        reason = str(error) or f"{PATIENCE:g} s of silence"
         raise InputError(
-            f"{scheduler}: no Dask scheduler answers there ({error}): start one with "
+            f"{scheduler}: no Dask scheduler answers there ({reason}): start one with "
             "dask scheduler, and give its HOST:PORT"
         ) from None
     try:
@@ -308,6 +312,21 @@ def _connect(scheduler: str):
         client.close()
         raise
     return client
+
+
+async def _greet(scheduler: str) -> None:
+    """Return when somebody has answered as Dask does.
+
+    A client limits the time to be connected only, and would wait for ever for the first
+    word of a listener that is no scheduler.
+    """
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    keys = Security().get_connection_args("client")
+    greeting = connect(scheduler, timeout=PATIENCE, **keys)
+    comm = await asyncio.wait_for(greeting, PATIENCE)
+    await comm.close()
 
 
 def check_versions(here: dict, workers: dict) -> None:

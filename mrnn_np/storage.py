@@ -245,6 +245,7 @@ def load_arrays(
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop(HEADER).tobytes().decode())
+        found, version = header["kind"], int(header["version"])
     except InputError:
         raise
     except KeyError:
@@ -253,14 +254,14 @@ def load_arrays(
         raise InputError(
             f"{path}: not a readable .npz (cut short or damaged?): {error}"
         ) from error
-    if header.get("kind") != kind:
+    if found != kind:
         raise InputError(
-            f"{path}: holds {header.get('kind')!r}, expected {kind!r} (is it the "
+            f"{path}: holds {found!r}, expected {kind!r} (is it the "
             "right file for this option?)"
         )
-    if header["version"] > VERSIONS[kind]:
+    if version > VERSIONS[kind]:
         raise InputError(
-            f"{path}: {kind} format {header['version']}, this version of mrnn_np "
+            f"{path}: {kind} format {version}, this version of mrnn_np "
             f"reads up to {VERSIONS[kind]}: install a newer mrnn_np"
         )
     if verify and header.get("content_sha256") != content_hash(header, arrays):

@@ -4,7 +4,9 @@ import functools
 import logging
 import os
 import signal
+import socket
 import sys
+import threading
 import time
 
 import numpy as np
@@ -353,6 +355,28 @@ def test_no_scheduler_no_worker_no_dask(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"needs Dask: pip install 'mrnn_np\[dask\]'"):
         list(spread(abs, [1], nobody))
+
+
+@pytest.mark.parametrize("word", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9])
+def test_somebody_else_listens(word, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(parallel, "PATIENCE", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+
+        def answer():
+            caller, _ = listener.accept()
+            with caller:
+                caller.sendall(word)
+                done.wait(60)
+
+        done = threading.Event()
+        threading.Thread(target=answer, daemon=True).start()
+        try:
+            with pytest.raises(InputError, match=f"{address}: no Dask scheduler"):
+                list(spread(abs, [1], Workers("dask", scheduler=address)))
+        finally:
+            done.set()
 
 
 def test_other_versions_are_refused():

@@ -96,6 +96,28 @@ def test_a_damaged_file_is_refused(file, arrays, mapped):
             load_arrays(file, "cnn", mapped=mapped)
 
 
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ('["cnn"]', "not a readable"),
+        ('"kind"', "not a readable"),
+        ('{"kind": "cnn"}', "not one of mrnn_np"),
+        ('{"kind": "cnn", "version": null}', "not a readable"),
+        ('{"kind": "cnn", "version": "one"}', "not a readable"),
+        ('{"kind": [], "version": 1}', r"holds \[\], expected 'cnn'"),
+        ('{"kind": "cnn", "version": 99}', "format 99, this version"),
+        ('{"kind": "cnn", "version": 1}', "not match their hash"),
+        ("{", "not a readable"),
+    ],
+)
+def test_a_header_that_is_not_ours_is_refused(tmp_path, header, words):
+    path = tmp_path / "f.npz"
+    with open(path, "wb") as stream:
+        np.savez(stream, **{"header.json": np.frombuffer(header.encode(), np.uint8)})
+    with pytest.raises(InputError, match=words):
+        load_arrays(path, "cnn")
+
+
 @pytest.mark.parametrize("mapped", [False, True])
 def test_a_file_of_objects_is_refused(tmp_path, mapped):
     path = tmp_path / "objects.npz"

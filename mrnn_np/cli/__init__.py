@@ -94,6 +94,9 @@ def program() -> None:
     # Asked to end, do what Ctrl-C does: keep checkpoints, end worker processes.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     status = main()
+    # From here on there is nothing to keep: who asks again is obeyed at once.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parallel = sys.modules.get("mrnn_np.parallel")
     if parallel is not None and parallel.LEFT_BEHIND.is_set():
         # Threads still multiply for nobody, and BLAS would take the memory from under
