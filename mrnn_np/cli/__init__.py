@@ -13,6 +13,7 @@ import atexit
 import gc
 import importlib
 import os
+import re
 import signal
 import sys
 
@@ -29,6 +30,7 @@ COMMANDS = {
     "gradcheck": "compare every hand-written gradient with a numerical one",
     "bench": "measure speed and memory, beside PyTorch and others",
 }
+EMPTY = re.compile(r"--[a-z-]+=")  # an option whose value is empty
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -69,6 +71,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--debug", action="store_true", help="show the traceback of an error"
     )
+    if any(text == "" or EMPTY.fullmatch(text) for text in chosen.arguments):
+        parser.error("an argument is empty (a variable of the shell that is not set?)")
     args = parser.parse_args(chosen.arguments)
     try:
         return module.run(args)

@@ -22,8 +22,6 @@ def test_scenes_need_no_cnn(tmp_path, capsys):
     [
         (["nonsense", "-o", "F"], "unknown data set 'nonsense'"),
         (["scenes", "-o", "F", "--split", "tset"], "no split 'tset'"),
-        (["scenes", "-o", "F", "--split", ""], "no split ''"),
-        (["scenes", "-o", "F", "--cnn", ""], "no network is called ''"),
         (["flickr8k:nowhere", "-o", "F"], "no such folder"),
         (["scenes", "-o", "F", "--cnn", "gone.npz"], "gone.npz: no such file"),
     ],

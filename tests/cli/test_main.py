@@ -50,6 +50,22 @@ def test_wrong_use_exits_2(arguments, capsys):
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["features", "scenes", "-o", "F.npz", "--split", ""],
+        ["caption", ""],
+        ["demo", "--out="],
+        ["search", "scenes", "--text", ""],
+    ],
+)
+def test_an_empty_argument_is_wrong_use(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "error: an argument is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("command", "option"),
     [
         ("bench", "--threads"), ("bench", "--repeats"), ("caption", "--beam"),

@@ -120,7 +120,7 @@ def test_unknown_words_are_named_and_a_sentence_of_them_refused(folder, capsys):
     remark = capsys.readouterr().err
     assert remark.count("\n") == 1 and "zorgblat, quux" in remark
     for text, message in [("zorgblat!", "no word of the sentence 'zorgblat!'"),
-                          ("", "no word in the sentence ''")]:  # fmt: skip
+                          ("!", "no word in the sentence '!'")]:  # fmt: skip
         assert main(arguments_of(folder, "--text", text)) == 1
         shown = capsys.readouterr()
         assert shown.out == "" and message in shown.err
