@@ -24,6 +24,7 @@ from mrnn_np.errors import InputError
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".webp")
 LARGEST_PIXELS = 64_000_000  # 192 MB as RGB, above any camera of a data set
+LARGEST_SIDE = 65_535  # JPEG's; to resize one line of millions takes gigabytes
 LARGEST_BYTES = 256 << 20  # of a compressed file
 ORIENTATION_TAG = 0x0112
 # Value of the EXIF tag -> what makes the picture upright.
@@ -93,6 +94,10 @@ def check_size(image: Image.Image, name: str) -> None:
     if width * height > LARGEST_PIXELS:
         raise InputError(
             f"{name}: {width} x {height} pixels, more than {LARGEST_PIXELS} in all"
+        )
+    if max(width, height) > LARGEST_SIDE:
+        raise InputError(
+            f"{name}: {width} x {height} pixels, more than {LARGEST_SIDE} along a side"
         )
 
 

@@ -17,7 +17,6 @@ import os
 import struct
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -26,15 +25,15 @@ import numpy as np
 
 from mrnn_np.errors import InputError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 HEADER = "header.json"
 VERSIONS = {
     "checkpoint": 1, "features": 1, "cnn": 1, "likelihoods": 1, "captions": 1,
 }  # fmt: skip
-# What zipfile, zlib and NumPy raise on bytes that are not what they should be.
-UNREADABLE = (
-    OSError, ValueError, TypeError, EOFError, MemoryError, struct.error,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 ALIGNMENT = 64  # bytes: arrays begin at multiples of it, as a mapped array must
 PADDING_ID = 0x6D72  # marks the empty bytes that see to this ("rm": any free number)
 LOCAL_HEADER, ZIP64_FIELD = 30, 20  # bytes before and after a zip member's name
@@ -79,6 +78,54 @@ def content_hash(header: Mapping, arrays: Mapping[str, np.ndarray]) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(array.data)
     return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def only_run(goal: str | Path) -> Iterator[None]:
+    """Let no other process compute for the same goal meanwhile.
+
+    A hidden file beside the goal is locked. The lock ends with its process, however
+    that ends, and the file goes away unless the process was killed. Where the system
+    has no such locks (Windows) nothing is locked.
+
+    Raises
+    ------
+    InputError : another process is at it, or the folder cannot be written to.
+    """
+    goal = Path(goal)
+    lock = goal.with_name(f".{goal.name}.lock")
+    handle = None
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        while handle is None or not _is_same_file(handle, lock):
+            if handle is not None:  # who had it before has just deleted it
+                os.close(handle)
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise InputError(
+            f"{goal}: another process is computing it: wait for it, or name another "
+            "file"
+        ) from None
+    except OSError as error:
+        if handle is None:
+            reason = error.strerror or error
+            raise InputError(f"{goal}: cannot be written: {reason}") from error
+        # A file system that has no locks.
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _is_same_file(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager
@@ -188,7 +235,7 @@ def map_members(path: str | Path) -> dict[str, np.ndarray]:
     its memory; what is written to an array changes a private copy of that part. An
     array that is compressed, or does not lie at a multiple of its item's size, is read.
 
-    Raises one of UNREADABLE.
+    Raises whatever zipfile and NumPy raise for a broken file.
     """
     arrays = {}
     with open(path, "rb") as stream, zipfile.ZipFile(stream) as archive:
@@ -250,9 +297,13 @@ def load_arrays(
         raise
     except KeyError:
         raise InputError(f"{path}: an .npz, but not one of mrnn_np") from None
-    except UNREADABLE as error:
+    # One wrong bit can lead zipfile, NumPy and JSON into a dozen kinds of exceptions
+    # (NotImplementedError, SyntaxError, RecursionError ...): all mean a broken file.
+    except Exception as error:
+        pickled = "allow_pickle" in str(error)  # NumPy's advice is to trust the file
+        reason = "it holds Python objects" if pickled else error
         raise InputError(
-            f"{path}: not a readable .npz (cut short or damaged?): {error}"
+            f"{path}: not a readable .npz (cut short or damaged?): {reason}"
         ) from error
     if found != kind:
         raise InputError(

@@ -161,6 +161,13 @@ def test_a_bomb_of_pixels_is_refused_before_it_is_unpacked(side):
         load_image(bytes(tiny))
 
 
+def test_a_line_of_millions_of_pixels_is_refused():
+    fine = load_image(encoded(Image.new("L", (65_535, 1))))
+    assert fine.size == (65_535, 1)
+    with pytest.raises(InputError, match="more than 65535 along a side"):
+        load_image(encoded(Image.new("L", (1, 65_536))))
+
+
 def test_folder(tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -1,5 +1,7 @@
 """The container: aligned, mapped or read, whole or damaged."""
 
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -7,7 +9,13 @@ import pytest
 
 from mrnn_np.cli import main
 from mrnn_np.errors import InputError
-from mrnn_np.storage import ALIGNMENT, check_places, load_arrays, save_arrays
+from mrnn_np.storage import (
+    ALIGNMENT,
+    check_places,
+    load_arrays,
+    only_run,
+    save_arrays,
+)
 
 
 @pytest.fixture
@@ -107,6 +115,8 @@ def test_a_damaged_file_is_refused(file, arrays, mapped):
         ('{"kind": [], "version": 1}', r"holds \[\], expected 'cnn'"),
         ('{"kind": "cnn", "version": 99}', "format 99, this version"),
         ('{"kind": "cnn", "version": 1}', "not match their hash"),
+        ('{"kind": "cnn", "version": Infinity}', "not a readable"),
+        ("[" * 100_000, "not a readable"),
         ("{", "not a readable"),
     ],
 )
@@ -129,6 +139,28 @@ def test_a_file_of_objects_is_refused(tmp_path, mapped):
 def test_python_objects_are_not_saved(tmp_path):
     with pytest.raises(TypeError, match="Python objects"):
         save_arrays(tmp_path / "x.npz", "cnn", {}, {"data": np.array([None])})
+
+
+def test_one_process_computes_for_a_goal(tmp_path):
+    pytest.importorskip("fcntl")
+    goal = tmp_path / "new" / "F.npz"
+    code = (
+        "import sys; from mrnn_np.storage import only_run\n"
+        f"with only_run({str(goal)!r}): print('mine', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as other:
+        assert other.stdout.readline().strip() == b"mine"
+        with pytest.raises(InputError, match=r"F\.npz: another process is computing"):
+            with only_run(goal):
+                raise AssertionError("two at once")
+        with only_run(tmp_path / "new" / "G.npz"):
+            pass
+        other.kill()
+    with only_run(goal):  # what was killed holds nothing
+        pass
+    assert list(goal.parent.iterdir()) == []
 
 
 def test_places_are_checked_before_the_work(tmp_path):
