@@ -25,8 +25,11 @@ Knows: who computes. Does not know: what is computed, files.
 
 import asyncio
 import contextlib
+import functools
 import logging
+import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -171,8 +174,26 @@ def _in_process(function: Callable, threads: int, number: int, item) -> tuple[in
     """Call the function in a process that has its share of the cores for BLAS."""
     from threadpoolctl import threadpool_limits
 
+    _end_with_parent()
     with threadpool_limits(threads):
         return number, function(item)
+
+
+@functools.cache
+def _end_with_parent() -> None:
+    """See to it, once, that this process ends soon after the one that started it.
+
+    One that is killed cannot tell its workers, who would wait for ever for more blocks,
+    with the memory of a network each.
+    """
+    parent = os.getppid()
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 # --- a Dask cluster -------------------------------------------------------------------

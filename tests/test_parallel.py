@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -377,6 +378,25 @@ def test_somebody_else_listens(word, monkeypatch):
                 list(spread(abs, [1], Workers("dask", scheduler=address)))
         finally:
             done.set()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell who is an orphan")
+def test_workers_end_with_a_process_that_was_killed():
+    code = (
+        "import os, time\n"
+        "from mrnn_np.parallel import Workers, spread\n"
+        "def work(item):\n"
+        "    print(os.getpid(), flush=True)\n"
+        "    time.sleep(0.1)\n"
+        "list(spread(work, range(10_000), Workers('processes', 2)))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as main:
+        workers = set()
+        while len(workers) < 2:
+            workers.add(main.stdout.readline())
+        main.kill()
+        # It ends when the last who could write into the pipe is gone.
+        main.communicate(timeout=60)
 
 
 def test_other_versions_are_refused():
