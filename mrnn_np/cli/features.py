@@ -43,12 +43,10 @@ def run(args: argparse.Namespace) -> int:
     dataset = load_dataset(args.dataset)
     for remark in dataset.remarks:
         say(f"{dataset.name}: {remark}")
-    splits = list(dataset.splits) if args.split is None else [args.split]
+    splits = [args.split] if args.split else list(dataset.splits)
     names = [name for split in splits for name in dataset.split(split)]
     is_scenes = dataset.name.partition(":")[0] == "scenes"
-    cnn = args.cnn
-    if cnn is None:
-        cnn = "scenes" if is_scenes else DEFAULT_CNN
+    cnn = args.cnn or ("scenes" if is_scenes else DEFAULT_CNN)
     start = time.perf_counter()
     features = extract_features(
         dataset.images, names, cnn, args.output, workers, args.resume, dataset.name
