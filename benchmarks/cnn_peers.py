@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mrnn_np.cnn.architectures import Layer
 from mrnn_np.cnn.shapes import output_shapes, window
-from mrnn_np.kernels.windows import pair
+from mrnn_np.cnn.windows import pair
 
 
 def torch_network(

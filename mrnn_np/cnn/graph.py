@@ -1,22 +1,26 @@
 """Running a network: only what is needed, and nothing kept longer than needed.
 
-Before the first image, `plan` decides four things. Layers that no wanted output
-depends on are left out. A ReLU that alone reads the layer before it is applied by that
-layer, while the numbers are at hand. A depthwise layer and the 1x1 filters before it
-become one step, if nobody else reads what is between them. After each step, the outputs
-that nobody will read again are dropped, so that a deep network needs the memory of its
-two or three largest neighbours and not of all its layers.
+Before the first image, `plan` decides four things. Dead layers, on which no wanted
+output depends, are left out. A ReLU that alone reads the layer before it is fused with
+that layer, so it is applied while the numbers are at hand. A depthwise layer and the
+1x1 filters before it become one step, if nobody else reads what is between them. Each
+output is dropped after its last reader (liveness), so that a deep network needs the
+memory of its two or three largest neighbours and not of all its layers.
+
+`PlainEngine` carries the plan out in NumPy, a layer at a time: the engine to read. The
+fast one (cnn/fast) does the same and is tested against it.
 
 Knows: who reads whom. Does not know: what the operations compute.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from mrnn_np.cnn.architectures import Layer
 from mrnn_np.cnn.operations import WEIGHTED, apply
+from mrnn_np.runtime.threads import Team
 
 Part = tuple[Layer, str | None]  # a layer, and the ReLU that is applied at once
 
@@ -117,3 +121,37 @@ def run(
         for name in step.finished:
             del values[name]
     return values
+
+
+class PlainEngine:
+    """Runs a network in NumPy, layer after layer, in one thread of ours.
+
+    Parameters
+    ----------
+    layers : in execution order.
+    weights : ``<layer>.weight`` and ``<layer>.bias``, float32.
+    """
+
+    def __init__(self, layers: list[Layer], weights: dict[str, np.ndarray]) -> None:
+        self.layers, self.weights = layers, weights
+
+    def map(
+        self,
+        function: Callable[[list, Team], np.ndarray],
+        batches: Iterable[list],
+        wanted: tuple[str, ...],
+    ) -> Iterator[np.ndarray]:
+        """Yield function(batch, team) of every batch, in order."""
+        alone = Team()
+        yield from (function(batch, alone) for batch in batches)
+
+    def outputs(
+        self,
+        x: np.ndarray,
+        wanted: tuple[str, ...],
+        result: Callable[[np.ndarray], np.ndarray] = np.copy,
+        team: Team | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Return ``result(output)`` for the wanted outputs of x (N, H, W, 3)."""
+        values = run(plan(self.layers, wanted), self.weights, {"input": x})
+        return {name: result(values[name]) for name in wanted}

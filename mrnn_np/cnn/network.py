@@ -5,38 +5,22 @@ Does not know: foreign weight formats (mrnn_np/convert), captions.
 """
 
 import itertools
-import os
 import re
-import threading
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mrnn_np.cnn.architectures import FEATURE_LAYERS, FEATURE_SIZES, Layer, build
-from mrnn_np.cnn.compiler import compile_program
-from mrnn_np.cnn.filters import Filters
-from mrnn_np.cnn.graph import plan, run
-from mrnn_np.cnn.memory import aligned_zeros
+from mrnn_np.cnn.graph import PlainEngine
 from mrnn_np.cnn.operations import WEIGHTED
 from mrnn_np.cnn.preprocessing import Preprocessing, several
-from mrnn_np.cnn.program import Program
 from mrnn_np.cnn.shapes import output_shapes, weight_shapes
 from mrnn_np.errors import InputError
-from mrnn_np.kernels.threads import ONE_BLAS_THREAD, Team, all_threads
+from mrnn_np.runtime.threads import Team
 from mrnn_np.storage import cache_folder, load_arrays
 
-# What NumPy leaves to BLAS. (All convolutions of our networks have kernels.)
-PRODUCTS = {"fully_connected"}
-COMPILING = threading.Lock()  # held by who adds a program or filters to a network
-if hasattr(os, "register_at_fork"):  # else a child could find it held, by nobody
-    os.register_at_fork(
-        before=COMPILING.acquire,
-        after_in_parent=COMPILING.release,
-        after_in_child=COMPILING.release,
-    )
+ENGINES = ("fast", "plain")
 BATCH = 4  # images that are computed together. More would not stay in the cache.
 
 
@@ -48,6 +32,9 @@ class CNN:
     header : of a weight file: ``name``, ``architecture``, ``variant``,
         ``preprocessing``, ``content_sha256`` and whatever else was noted.
     weights : ``<layer>.weight`` and ``<layer>.bias``, any floating dtype.
+    engine : who computes. "plain" is NumPy, layer after layer: from `features` to the
+        arithmetic one reads this file, graph.py, operations.py and convolution.py.
+        "fast" is cnn/fast, compiled, by all threads: about 20 times as fast.
 
     Attributes
     ----------
@@ -66,10 +53,12 @@ class CNN:
 
     Raises
     ------
-    InputError : weights that do not belong to the architecture.
+    InputError : weights that do not belong to the architecture, or no such engine.
     """
 
-    def __init__(self, header: dict, weights: dict[str, np.ndarray]):
+    def __init__(
+        self, header: dict, weights: dict[str, np.ndarray], engine: str = "fast"
+    ) -> None:
         self.header = header
         self.name = header["name"]
         self.architecture = header["architecture"]
@@ -85,26 +74,12 @@ class CNN:
         self._missing = [layer.name for layer in network[len(self.layers) :]]
         self.layer_names = tuple(layer.name for layer in self.layers)
         self.weights = {name: _fixed(array) for name, array in weights.items()}
-        self._forget()
+        self._engine = open_engine(engine, self.layers, self.weights)
         there = set(self.layer_names)
         known = [n for n in FEATURE_LAYERS[self.architecture] if there.issuperset(n)]
         self.feature_layers = known[0] if known else self.layer_names[-1:]
         shapes = output_shapes(self.layers, self.feature_preprocessing.size)
         self.feature_size = sum(shapes[name][-1] for name in self.feature_layers)
-
-    def _forget(self) -> None:
-        """Begin without programs and without memory for them."""
-        self._filters = Filters()
-        self._programs: dict[tuple, Program] = {}
-        self._memories: list[np.ndarray] = []  # those that no call uses at the moment
-
-    def __getstate__(self) -> dict:
-        made = ("_filters", "_programs", "_memories")
-        return {name: value for name, value in vars(self).items() if name not in made}
-
-    def __setstate__(self, state: dict) -> None:
-        vars(self).update(state)
-        self._forget()
 
     def preprocess(self, images: Iterable) -> np.ndarray:
         """Return the input (N, size, size, 3) float32 to classify a list of images.
@@ -142,75 +117,27 @@ class CNN:
                 "3) with the colours last"
             )
         wanted = taps or self.layer_names[-1:]
-        outputs = self._run(x, wanted, all_threads(), np.copy)
+        outputs = self._outputs(x, wanted)
         return outputs if taps else outputs[wanted[0]]
 
-    def _run(
+    def _outputs(
         self,
         x: np.ndarray,
         wanted: tuple[str, ...],
-        team: Team,
-        result: Callable[[np.ndarray], np.ndarray],
+        result: Callable[[np.ndarray], np.ndarray] = np.copy,
+        team: Team | None = None,
     ) -> dict[str, np.ndarray]:
-        """Return ``result(output)`` for the wanted outputs, computed by a team.
-
-        Two images a thread or more: each thread takes some of the images and waits for
-        nobody. Fewer: they share the work of every layer.
-
-        result : of an array that will be written over soon.
-        """
+        """Return ``result(output)`` for the wanted outputs, see `PlainEngine`."""
         if len(x) == 0:
-            one = self._run(np.zeros((1, *x.shape[1:]), x.dtype), wanted, team, result)
+            one = self._outputs(np.zeros((1, *x.shape[1:]), x.dtype), wanted, result)
             return {name: output[:0] for name, output in one.items()}
-        jobs = team.jobs
-        if len(x) < 2 * jobs:
-            return self._compute(x, wanted, team, result)
-        size = min(BATCH, -(-len(x) // jobs))
-        batches = [x[i : i + size] for i in range(0, len(x), size)]
-        alone = partial(self._compute, wanted=wanted, team=Team(), result=result)
-        with self._one_thread_of_blas(wanted, jobs):
-            done = list(team.each(alone, batches))
-        return {name: np.concatenate([out[name] for out in done]) for name in wanted}
-
-    def _compute(self, x, wanted, team, result) -> dict[str, np.ndarray]:
-        """Return the wanted outputs of one batch, see `_run`."""
-        program, filters = self._program(x.shape, wanted)
-        size = program.size + team.jobs * program.scratch
         try:
-            memory = self._memories.pop()
-        except IndexError:  # all of them are in use
-            memory = aligned_zeros(size)
-        if len(memory) < size:
-            memory = aligned_zeros(size)
-        values = program.run(x, filters, memory, team)
-        values = run(program.rest, self.weights, values)
-        outputs = {name: result(values[name]) for name in wanted}
-        self._memories.append(memory)
-        return outputs
-
-    def _one_thread_of_blas(self, wanted: tuple[str, ...], jobs: int):
-        """Return a context: BLAS has one thread, if several threads will call it."""
-        last = max(self.layer_names.index(name) for name in wanted)
-        ops = {layer.op for layer in self.layers[: last + 1]}
-        return ONE_BLAS_THREAD if jobs > 1 and PRODUCTS & ops else nullcontext()
-
-    def _program(
-        self, shape: tuple[int, ...], wanted: tuple[str, ...]
-    ) -> tuple[Program, np.ndarray]:
-        """Return the program for images of a shape, compiled once, and all filters."""
-        with COMPILING:
-            if (shape, wanted) not in self._programs:
-                steps = plan(self.layers, wanted)
-                try:
-                    self._programs[shape, wanted] = compile_program(
-                        steps, wanted, self.weights, self._filters, shape
-                    )
-                except ValueError as error:
-                    height, width = shape[1:3]
-                    raise InputError(
-                        f"{self.name}: pictures of {height} x {width} pixels: {error}"
-                    ) from None
-            return self._programs[shape, wanted], self._filters.array()
+            return self._engine.outputs(x, wanted, result, team)
+        except ValueError as error:
+            height, width = x.shape[1:3]
+            raise InputError(
+                f"{self.name}: pictures of {height} x {width} pixels: {error}"
+            ) from None
 
     def features(self, images: Iterable, batch_size: int = BATCH) -> np.ndarray:
         """Describe each image by one vector: the outputs of `feature_layers`.
@@ -226,23 +153,17 @@ class CNN:
 
         Returns (N, feature_size) float32.
         """
-        found = [np.empty((0, self.feature_size), np.float32)]
         images = iter(several(images))
         batches = iter(lambda: list(itertools.islice(images, batch_size)), [])
-        team = all_threads()
-        first = list(itertools.islice(batches, team.jobs))
-        if len(first) < team.jobs:  # too few for all threads: they share each batch
-            found += [self._describe(batch, team) for batch in first]
-        else:
-            alone = partial(self._describe, team=Team())
-            with self._one_thread_of_blas(self.feature_layers, team.jobs):
-                found += team.each(alone, itertools.chain(first, batches))
-        return np.concatenate(found)
+        found = self._engine.map(self._describe, batches, self.feature_layers)
+        none = np.empty((0, self.feature_size), np.float32)
+        return np.concatenate([none, *found])
 
     def _describe(self, images: list, team: Team) -> np.ndarray:
+        """Return the features of one batch, (B, feature_size)."""
         x = self.feature_preprocessing(images, team)
-        outputs = self._run(x, self.feature_layers, team, _without_places).values()
-        return np.hstack(list(outputs))
+        outputs = self._outputs(x, self.feature_layers, _means, team)
+        return np.hstack(list(outputs.values()))
 
     def classify(self, images: Iterable) -> np.ndarray:
         """Return the probability of each of the 1000 ImageNet classes.
@@ -279,7 +200,25 @@ class CNN:
         return f"they are in {file} (mrnn-np weights convert FILE)"
 
 
-def _without_places(output: np.ndarray) -> np.ndarray:
+def open_engine(name: str, layers: list[Layer], weights: dict[str, np.ndarray]):
+    """Return the engine of a name: the one door to cnn/fast.
+
+    Where Numba is off the plain engine serves: kernels that run as plain Python are
+    right, but slower than NumPy.
+    """
+    if name not in ENGINES:
+        raise InputError(f"no engine {name!r}: {' or '.join(ENGINES)}")
+    if name == "fast":
+        from numba import config
+
+        if not config.DISABLE_JIT:
+            from mrnn_np.cnn.fast import FastEngine
+
+            return FastEngine(layers, weights)
+    return PlainEngine(layers, weights)
+
+
+def _means(output: np.ndarray) -> np.ndarray:
     """Return (N, C): the means of a map, or a copy of a vector."""
     return output.mean((1, 2)) if output.ndim == 4 else output.copy()
 
@@ -339,7 +278,7 @@ def _front(network: list[Layer], weights) -> list[Layer]:
     return front
 
 
-def load_cnn(name_or_path: str | Path) -> CNN:
+def load_cnn(name_or_path: str | Path, engine: str = "fast") -> CNN:
     """Load a pretrained network by its name or from a weight file.
 
     Parameters
@@ -347,6 +286,7 @@ def load_cnn(name_or_path: str | Path) -> CNN:
     name_or_path : a path that ends in ``.npz``, or a name of the manifest such as
         ``"efficientnet_lite0"``. A name is looked up in the user's cache folder and,
         the first time, fetched and converted.
+    engine : see `CNN`.
 
     Raises
     ------
@@ -365,4 +305,4 @@ def load_cnn(name_or_path: str | Path) -> CNN:
     for field in ("name", "architecture", "preprocessing"):
         if field not in header:
             raise InputError(f"{path}: its header has no {field!r}")
-    return CNN(header, arrays)
+    return CNN(header, arrays, engine)

@@ -1,8 +1,10 @@
 """What each operation of a network computes, in NumPy.
 
-On photographs most of it is computed by a compiled program (compiler.py) that is tested
-against these functions. They also run what the program leaves over, and everything when
-Numba is switched off.
+The plain engine (graph.py) is these functions, one after the other. The fast engine
+(cnn/fast) is tested against them, and leaves to them what it has no kernel for.
+
+Local response normalisation and convolutions of groups are in none of the networks
+here; lesson 6 needs them, to show AlexNet as it was published.
 
 Knows: one layer at a time: its inputs, its weights, its output. Does not know: the
 order of layers or when an output is no longer needed (graph.py).
@@ -12,9 +14,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mrnn_np.cnn.architectures import Layer
-from mrnn_np.kernels.bias import LIMITS, add_bias
-from mrnn_np.kernels.convolution import convolution, depthwise
-from mrnn_np.kernels.pooling import average_pool, global_average_pool, max_pool
+from mrnn_np.cnn.convolution import LIMITS, add_bias, convolution, depthwise
+from mrnn_np.cnn.pooling import average_pool, global_average_pool, max_pool
 
 
 def relu(x: np.ndarray) -> np.ndarray:

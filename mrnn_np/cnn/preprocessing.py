@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mrnn_np.errors import InputError
-from mrnn_np.kernels.threads import Team
+from mrnn_np.runtime.threads import Team
 
 RESIZES = ("short_side", "squash")
 INTERPOLATIONS = ("bilinear", "bicubic")

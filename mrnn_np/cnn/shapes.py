@@ -6,7 +6,7 @@ Knows: the arithmetic of shapes. Does not know: any number of any image.
 import math
 
 from mrnn_np.cnn.architectures import Layer
-from mrnn_np.kernels.windows import Pair, count_positions, pair, resolve_padding
+from mrnn_np.cnn.windows import Pair, count_positions, pair, resolve_padding
 
 Shape = tuple[int, ...]
 

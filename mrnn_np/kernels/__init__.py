@@ -6,11 +6,8 @@ what it computes; a test holds them equal. Kernels know arrays and nothing else.
 another file: kernels that call each other stay together, and a kernel takes nothing
 from a module of this project (a test reads them all).
 
-The kernels of convolutional networks are the exception, because they are too long for
-one file. Only `program.run_program` is kept, with the stamp of all sources. Read
-convolution.py and pooling.py (what is computed, in NumPy: the twins of what bands.py,
-winograd_steps.py and rearrange.py compute) first, then the table and the words at the
-head of program.py, then tiles.py, bands.py and the rest.
+The kernels of convolutional networks are apart, in mrnn_np/cnn/fast: they are too long
+for one file, and kept as a whole.
 """
 
 from mrnn_np.kernels.cache import use_cache

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mrnn_np.cnn import fold_batch_norm
+from mrnn_np.cnn.convolution import convolution, depthwise
 from mrnn_np.cnn.operations import fully_connected
-from mrnn_np.kernels.convolution import convolution, depthwise
 
 
 @pytest.mark.parametrize(

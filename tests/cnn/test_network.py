@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import config
 
 import mrnn_np
 from mrnn_np.cnn import CNN, Preprocessing, build, load_cnn, network, weight_shapes
 from mrnn_np.errors import InputError
 from mrnn_np.extractors import identity
-from mrnn_np.kernels.threads import Team
+from mrnn_np.runtime.threads import Team
 from mrnn_np.storage import save_arrays
 
 SIZE = 63  # small enough for plain Python; AlexNet's pool5 is one position here
@@ -127,7 +128,8 @@ def test_threads_share_the_work(front, images, monkeypatch, count):
     five = [images[i % 3] for i in range(5)]
     features = front.features(five, batch_size=2)
     team = Team(2)
-    monkeypatch.setattr(network, "all_threads", lambda: team)
+    if not config.DISABLE_JIT:
+        monkeypatch.setattr("mrnn_np.cnn.fast.engine.all_threads", lambda: team)
     for name, together in front.forward(x, ("relu1", "pool5")).items():
         np.testing.assert_allclose(together, alone[name], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(
@@ -267,7 +269,7 @@ def test_a_child_can_go_on_whatever_another_thread_did():
     """A fork waits until nobody adds a program, so the child's lock is free."""
     code = (
         "import os, threading, time\n"
-        "from mrnn_np.cnn.network import COMPILING\n"
+        "from mrnn_np.cnn.fast.engine import COMPILING\n"
         "def hold():\n"
         "    with COMPILING: held.set(); time.sleep(0.3)\n"
         "held = threading.Event()\n"
@@ -287,3 +289,31 @@ def test_a_picture_smaller_than_a_window(front):
     words = "tiny: pictures of 3 x 40 pixels: a window of 11 does not fit into 3"
     with pytest.raises(InputError, match=words):
         front.forward(np.zeros((1, 3, 40, 3)))
+
+
+@pytest.mark.slow
+def test_the_plain_engine_agrees_and_loads_no_compiled_code(images):
+    header, arrays = make("squeezenet1_1", variant="keras")
+    fast, plain = CNN(header, arrays), CNN(header, arrays, engine="plain")
+    expected = fast.features(images)
+    np.testing.assert_allclose(plain.features(images), expected, rtol=1e-4, atol=1e-5)
+    x = fast.preprocess(images)
+    maps, others = (cnn.forward(x, ("relu1", "fire3")) for cnn in (fast, plain))
+    for name, array in maps.items():
+        np.testing.assert_allclose(others[name], array, rtol=1e-4, atol=1e-5)
+    code = (
+        "import sys, numpy as np, mrnn_np.cnn as cnn\n"
+        "from mrnn_np.cnn.network import open_engine\n"
+        "layer = cnn.build('alexnet')[0]\n"
+        "shapes = cnn.weight_shapes([layer], 63)\n"
+        "weights = {name: np.zeros(shape, 'f4') for name, shape in shapes.items()}\n"
+        "engine = open_engine('plain', [layer], weights)\n"
+        "engine.outputs(np.zeros((1, 63, 63, 3), 'f4'), (layer.name,))\n"
+        "assert not [m for m in sys.modules if 'numba' in m or 'cnn.fast' in m]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
+
+
+def test_an_engine_that_does_not_exist():
+    with pytest.raises(InputError, match="no engine 'slow': fast or plain"):
+        CNN(*make(until="conv1"), engine="slow")

@@ -10,6 +10,7 @@ import operation_cases as cases
 import pytest
 
 from mrnn_np.cnn.architectures import Layer
+from mrnn_np.cnn.convolution import convolution
 from mrnn_np.cnn.operations import (
     apply,
     fully_connected,
@@ -17,8 +18,7 @@ from mrnn_np.cnn.operations import (
     relu,
     relu6,
 )
-from mrnn_np.kernels.convolution import convolution
-from mrnn_np.kernels.pooling import average_pool, max_pool
+from mrnn_np.cnn.pooling import average_pool, max_pool
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cnn_operations.npz"
 

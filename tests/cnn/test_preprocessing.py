@@ -8,7 +8,7 @@ from PIL import Image
 
 from mrnn_np.cnn.preprocessing import PREPROCESSING, Preprocessing
 from mrnn_np.errors import InputError
-from mrnn_np.kernels.threads import Team
+from mrnn_np.runtime.threads import Team
 
 PLAIN = Preprocessing(8, 10)
 

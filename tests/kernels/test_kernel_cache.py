@@ -17,7 +17,8 @@ import pytest
 import mrnn_np
 
 PACKAGE = Path(mrnn_np.__file__).parent
-KERNELS = sorted((PACKAGE / "kernels").glob("*.py"))
+FOLDERS = PACKAGE / "kernels", PACKAGE / "cnn" / "fast"
+KERNELS = sorted(file for folder in FOLDERS for file in folder.glob("*.py"))
 # A kernel as small as can be, added to a copy of the package.
 ADDITION = """
 from numba import njit
@@ -30,10 +31,10 @@ CALL = "from mrnn_np.kernels.addition import add; print(add(1.0, 1.0))"
 # A network without layers: says which sources it was compiled from.
 PROGRAM = """
 import numpy as np
-from mrnn_np.kernels.program import STEP, run_program
+from mrnn_np.cnn.fast.program import RECORD, run_program
 
 real, whole = np.zeros(1, np.float32), np.zeros(1, np.int64)
-print(run_program(np.zeros(0, STEP).view(np.recarray), real, real, whole, 0))
+print(run_program(np.zeros(0, RECORD).view(np.recarray), real, real, whole, 0))
 """
 LINE = "compiling kernels for this machine, once"
 
@@ -147,7 +148,7 @@ def test_the_program_is_compiled_again_after_an_edit_of_any_kernel(copy, tmp_pat
     first, err = run(copy, PROGRAM, **folder)
     assert LINE in err
     assert run(copy, PROGRAM, **folder) == (first, "")
-    file = copy / "kernels" / "tiles.py"
+    file = copy / "cnn" / "fast" / "register_blocks.py"
     file.write_text(file.read_text(encoding="utf-8") + "\n# another line\n")
     second, err = run(copy, PROGRAM, **folder)
     assert LINE in err and second != first

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrnn_np.cnn.architectures import Layer
-from mrnn_np.cnn.filters import Filters, in_panels, padded_channels, whole_windows
+from mrnn_np.cnn.fast.filters import Filters, in_panels, padded_channels, whole_windows
+from mrnn_np.cnn.fast.memory import LINE, Maps, Memory, aligned_zeros
+from mrnn_np.cnn.fast.registers import LANES
 from mrnn_np.cnn.graph import plan
-from mrnn_np.cnn.memory import LINE, Maps, Memory, aligned_zeros
-from mrnn_np.kernels.registers import LANES
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 9 * LANES)), max_size=60))
@@ -17,25 +17,27 @@ def test_pieces_in_use_never_overlap(moves):
     memory, used = Memory(), []
     for take, number in moves:
         if take or not used:
-            used.append(memory.take(number))
+            used.append(memory.allocate(number))
             assert used[-1].size >= number
         else:
-            memory.give_back(used.pop(number % len(used)))
-        places = sorted((block.at, block.at + block.size) for block in used)
-        assert all(a[1] <= b[0] for a, b in itertools.pairwise(places))
-        assert not places or places[-1][1] <= memory.size
+            memory.free(used.pop(number % len(used)))
+        offsets = sorted(
+            (allocation.at, allocation.at + allocation.size) for allocation in used
+        )
+        assert all(a[1] <= b[0] for a, b in itertools.pairwise(offsets))
+        assert not offsets or offsets[-1][1] <= memory.size
     most = memory.size
-    for block in used:
-        memory.give_back(block)
-    assert most == 0 or memory.take(most).at == 0  # one free piece again
+    for allocation in used:
+        memory.free(allocation)
+    assert most == 0 or memory.allocate(most).at == 0  # one free piece again
     assert memory.size == most
 
 
 def test_the_last_piece_grows_if_it_is_free():
     memory = Memory()
-    first, last = memory.take(LANES), memory.take(2 * LANES)
-    memory.give_back(last)
-    assert memory.take(5 * LANES).at == first.size
+    first, last = memory.allocate(LANES), memory.allocate(2 * LANES)
+    memory.free(last)
+    assert memory.allocate(5 * LANES).at == first.size
     assert memory.size == 6 * LANES
 
 
@@ -54,12 +56,12 @@ def test_maps_are_views_of_one_array():
     assert whole.shape == (2, 3, 4, 3 * LANES)
     assert (whole[..., :LANES] == 1).all() and (whole[..., LANES:] == 2).all()
     assert (memory[:LANES] == 0).all()
-    maps.forget("a")
-    maps.forget("b")
+    maps.release("a")
+    maps.release("b")
     maps.rename("both", "drop")
-    maps.forget("both")
+    maps.release("both")
     assert maps.add("c", 1, 1, 1).at >= LANES + 24 * 3 * LANES  # its place is in use
-    maps.forget("drop")
+    maps.release("drop")
     assert maps.add("d", 1, 1, 1).at == LANES
 
 
@@ -108,10 +110,10 @@ def test_filters_are_laid_out_once():
         return np.full(3, 7, np.float32)
 
     bias = np.arange(1, 3, dtype=np.float32)
-    first = filters.place(("a", 1), layout, bias)
+    first = filters.add(("a", 1), layout, bias)
     before = filters.array()
-    assert filters.place(("a", 1), layout, bias) == first and calls == [1]
-    second = filters.place(("a", 2), layout, bias)
+    assert filters.add(("a", 1), layout, bias) == first and calls == [1]
+    second = filters.add(("a", 2), layout, bias)
     array = filters.array()
     for at, bias_at in (first, second):
         assert (array[at : at + 3] == 7).all()

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mrnn_np.cnn.memory import aligned_zeros
-from mrnn_np.kernels.bands import panel_plain
-from mrnn_np.kernels.registers import LANES, whole_vectors
-from mrnn_np.kernels.tiles import MOST_VECTORS
+from mrnn_np.cnn.fast.bands import panel_plain
+from mrnn_np.cnn.fast.memory import aligned_zeros
+from mrnn_np.cnn.fast.register_blocks import MOST_VECTORS
+from mrnn_np.cnn.fast.registers import LANES, whole_vectors
 
 
 class Filters:
@@ -20,12 +20,12 @@ class Filters:
     """
 
     def __init__(self) -> None:
-        self._places: dict[tuple, tuple[int, int]] = {}
+        self._offsets: dict[tuple, tuple[int, int]] = {}
         self._array = np.zeros(LANES * MOST_VECTORS, np.float32)  # zeros: no bias
         self._new: list[np.ndarray] = []
         self._size = len(self._array)
 
-    def place(
+    def add(
         self, key: tuple, layout: Callable[[], np.ndarray], bias: np.ndarray
     ) -> tuple[int, int]:
         """Return where the filters and where the biases of a layer are.
@@ -36,10 +36,10 @@ class Filters:
         layout : called once for a key, returns the filters as a vector.
         bias : (O,), filled up with zeros.
         """
-        if key not in self._places:
+        if key not in self._offsets:
             at = self._append(layout()), self._append(padded_channels(bias))
-            self._places[key] = at
-        return self._places[key]
+            self._offsets[key] = at
+        return self._offsets[key]
 
     def _append(self, numbers: np.ndarray) -> int:
         at = self._size
@@ -57,9 +57,9 @@ class Filters:
 
 
 def in_panels(filters: np.ndarray) -> np.ndarray:
-    """Lay filters out as `product_tile_plain` reads them.
+    """Lay filters out as `product_block_plain` reads them.
 
-    A panel has one to three vectors of output channels, see `mrnn_np.kernels.bands`.
+    A panel has one to three vectors of output channels, see `mrnn_np.cnn.fast.bands`.
 
     Parameters
     ----------

@@ -6,10 +6,11 @@ Directly they cost 144 multiplications a channel. Winograd's way costs 36:
     Y = A^T [ (G g G^T) * (B^T d B) ] A            * element by element
 
 It comes from multiplying polynomials by their values at the points 0, 1, -1, 2, -2 and
-infinity. Sliding a filter over data is that multiplication transposed, so G takes the
-filter to the points, B^T is the transpose of the way back, and A^T that of the way
-there. The filters are transformed once. Both transforms of the data are additions and
-small factors; the 36 products, summed over the channels, are 36 matrix products:
+infinity. Sliding a filter over data is that multiplication transposed, so G evaluates
+the filter at the points, B^T is the transpose of interpolation, and A^T that of
+evaluation. The filters are transformed once. The input transform B^T d B and the output
+transform A^T m A are additions and small factors; the 36 products, summed over the
+channels, are 36 matrix products:
 
     V[k] (tiles, C) @ U[k] (C, O) = M[k] (tiles, O),   k = 0..35
 
@@ -29,9 +30,9 @@ import numpy as np
 from numba import config, types
 from numba.extending import intrinsic
 
-from mrnn_np.kernels.bias import add_bias
-from mrnn_np.kernels.registers import LANES, Writer
-from mrnn_np.kernels.windows import resolve_padding
+from mrnn_np.cnn.convolution import add_bias
+from mrnn_np.cnn.fast.registers import LANES, Writer
+from mrnn_np.cnn.windows import resolve_padding
 
 TILE = 4  # outputs of a tile, each way; its inputs are TILE + 2
 
@@ -81,8 +82,8 @@ def transform_filters(weight: np.ndarray) -> np.ndarray:
 
     Returns (36, C, O), same dtype, computed in float64.
     """
-    taps = weight.reshape(9, -1).astype(np.float64)  # (3, 3, C, O) -> (9, C*O)
-    u = np.kron(G, G) @ taps  # rows of G g G^T: (36, C*O)
+    kernel_w = weight.reshape(9, -1).astype(np.float64)  # (3, 3, C, O) -> (9, C*O)
+    u = np.kron(G, G) @ kernel_w  # rows of G g G^T: (36, C*O)
     return u.astype(weight.dtype).reshape(36, *weight.shape[2:])
 
 
@@ -117,30 +118,30 @@ def winograd_plain(
     return add_bias(out.astype(x.dtype), bias, activation)
 
 
-def to_points_plain(memory, places, shift, out, plane):
-    """Write B^T d B of one tile and one vector of channels: twin of `to_points`.
+def input_transform_plain(memory, offsets, shift, out, plane):
+    """Write B^T d B of one tile and one vector of channels: twin of `input_transform`.
 
     Parameters
     ----------
     memory : (M,) float32, read and written.
-    places : (36,) int64 or more: where the pixels of the tile begin, row by row.
+    offsets : (36,) int64 or more: where the pixels of the tile begin, row by row.
     shift : which channel of them comes first.
     out, plane : where the first of the 36 vectors goes, and from each to the next.
     """
-    d = np.stack([memory[at + shift : at + shift + LANES] for at in places[:POINTS]])
+    d = np.stack([memory[at + shift : at + shift + LANES] for at in offsets[:POINTS]])
     v = B_T.astype(np.float32) @ d.T.reshape(LANES, 6, 6) @ B_T.T.astype(np.float32)
     for k in range(POINTS):
         memory[out + k * plane : out + k * plane + LANES] = v.reshape(LANES, -1)[:, k]
 
 
-def from_points_plain(memory, m, plane, places, shift, weights, bias, low, high):
-    """Write clip(A^T m A + bias) of one tile and vector: twin of `from_points`.
+def output_transform_plain(memory, m, plane, offsets, shift, weights, bias, low, high):
+    """Write clip(A^T m A + bias) of one tile and vector: twin of `output_transform`.
 
     Parameters
     ----------
     memory : (M,) float32, read and written.
     m, plane : where the first of 36 vectors is, and from each to the next.
-    places : (16,) int64 or more: where the pixels of the result begin, row by row.
+    offsets : (16,) int64 or more: where the pixels of the result begin, row by row.
     shift : which channel of them comes first.
     weights, bias : the biases are weights[bias], ...
     low, high : float32, limits of the result.
@@ -150,7 +151,7 @@ def from_points_plain(memory, m, plane, places, shift, weights, bias, low, high)
     y = a_t @ np.stack(rows, axis=1).reshape(LANES, 6, 6) @ a_t.T
     y = y.reshape(LANES, -1).T + weights[bias : bias + LANES]  # (16, LANES)
     for k in range(TILE * TILE):
-        at = places[k] + shift
+        at = offsets[k] + shift
         memory[at : at + LANES] = np.clip(y[k], low, high)
 
 
@@ -181,13 +182,13 @@ def _a_t(w, m):
 
 
 @intrinsic
-def _to_points(typing, memory, places, shift, out, plane):
-    def write(w, memory, places, shift, out, plane):
+def _input_transform(typing, memory, offsets, shift, out, plane):
+    def write(w, memory, offsets, shift, out, plane):
         columns = [
             _b_t(
                 w,
                 [
-                    w.load(w.at(memory, w.number(places, 6 * i + j), shift))
+                    w.load(w.at(memory, w.number(offsets, 6 * i + j), shift))
                     for i in range(6)
                 ],
             )
@@ -199,30 +200,36 @@ def _to_points(typing, memory, places, shift, out, plane):
                 w.store(vector, w.advance(address, plane))
 
     whole = types.int64
-    return types.void(memory, places, whole, whole, whole), Writer.of(write)
+    return types.void(memory, offsets, whole, whole, whole), Writer.of(write)
 
 
 @intrinsic
-def _from_points(typing, memory, m, plane, places, shift, weights, bias, low, high):
-    def write(w, memory, m, plane, places, shift, weights, bias, low, high):
+def _output_transform(
+    typing, memory, m, plane, offsets, shift, weights, bias, low, high
+):
+    def write(w, memory, m, plane, offsets, shift, weights, bias, low, high):
         address = w.variable(w.at(memory, m))
         rows = [[w.load(w.advance(address, plane)) for _ in range(6)] for _ in range(6)]
         columns = [_a_t(w, [row[j] for row in rows]) for j in range(6)]
-        bias, low, high = w.load(w.at(weights, bias)), w.spread(low), w.spread(high)
+        bias, low, high = (
+            w.load(w.at(weights, bias)),
+            w.broadcast(low),
+            w.broadcast(high),
+        )
         for i in range(TILE):
             line = _a_t(w, [column[i] for column in columns])
             for j in range(TILE):
-                place = w.number(places, TILE * i + j)
+                place = w.number(offsets, TILE * i + j)
                 total = w.clip(w.plus(line[j], bias), low, high)
                 w.store(total, w.at(memory, place, shift))
 
     whole, real = types.int64, types.float32
     return types.void(
-        memory, whole, whole, places, whole, weights, whole, real, real
+        memory, whole, whole, offsets, whole, weights, whole, real, real
     ), Writer.of(write)
 
 
 if config.DISABLE_JIT:
-    to_points, from_points = to_points_plain, from_points_plain
+    input_transform, output_transform = input_transform_plain, output_transform_plain
 else:
-    to_points, from_points = _to_points, _from_points
+    input_transform, output_transform = _input_transform, _output_transform

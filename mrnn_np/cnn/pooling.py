@@ -1,6 +1,6 @@
 """Pooling: the largest or the mean number of each window, channel by channel.
 
-This is the clear version, in NumPy; what runs on photographs (kernels/rearrange.py) is
+This is the plain version, in NumPy; that of the fast engine (cnn/fast/rearrange.py) is
 tested against it.
 
 Knows: arrays (N, height, width, channels) and windows. Does not know: networks.
@@ -9,7 +9,7 @@ Knows: arrays (N, height, width, channels) and windows. Does not know: networks.
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mrnn_np.kernels.windows import Pair, count_positions, pair, resolve_padding
+from mrnn_np.cnn.windows import Pair, count_positions, pair, resolve_padding
 
 
 def max_pool(

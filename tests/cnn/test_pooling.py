@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mrnn_np.kernels.pooling import average_pool, global_average_pool, max_pool
+from mrnn_np.cnn.pooling import average_pool, global_average_pool, max_pool
 
 
 def test_by_hand():

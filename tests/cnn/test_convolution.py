@@ -3,8 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from mrnn_np.kernels.bias import add_bias
-from mrnn_np.kernels.convolution import convolution, depthwise
+from mrnn_np.cnn.convolution import add_bias, convolution, depthwise
 
 
 def by_loops(x, weight, bias, stride, padding, groups=1):

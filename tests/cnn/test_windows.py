@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrnn_np.kernels.windows import count_positions, pair, resolve_padding
+from mrnn_np.cnn.windows import count_positions, pair, resolve_padding
 
 
 def test_every_way_of_writing_a_padding():

@@ -4,8 +4,8 @@ A core has 16 or 32 registers of 4, 8 or 16 numbers (lanes) and multiplies and a
 whole registers. Numba's compiler finds such instructions in loops by itself, but it
 does not keep a block of sums in registers from the first to the last product, which is
 what a matrix product lives on. So the innermost loops of the CNN engine
-(kernels/tiles.py) are written in the compiler's own language, LLVM, by the few words of
-this file: load, spread, multiply and add, clip, store.
+(cnn/fast/register_blocks.py) are written in the compiler's own language, LLVM, by the
+few words of this file: load, broadcast, multiply and add, clip, store.
 
 Knows: vectors. Does not know: what is computed with them.
 """
@@ -90,7 +90,7 @@ class Writer:
         """Copy `count` numbers from one address to another."""
         cgutils.raw_memcpy(self.builder, target, source, count, 4)
 
-    def spread(self, number):
+    def broadcast(self, number):
         """Return a vector of one number, many times."""
         undefined = ir.Constant(VECTOR, ir.Undefined)
         first = self.builder.insert_element(undefined, number, ir.Constant(LANE, 0))

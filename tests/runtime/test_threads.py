@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from numba import njit
 
-from mrnn_np.kernels import sharing, threads
-from mrnn_np.kernels.sharing import COUNTERS
-from mrnn_np.kernels.threads import ONE_BLAS_THREAD, Team, _blas, all_threads
+from mrnn_np.cnn.fast import sharing
+from mrnn_np.cnn.fast.sharing import COUNTERS
+from mrnn_np.runtime import threads
+from mrnn_np.runtime.threads import ONE_BLAS_THREAD, Team, _blas, all_threads
 
-take, finish, wait = sharing.take, sharing.finish, sharing.wait
+claim, mark_done, wait = sharing.claim, sharing.mark_done, sharing.wait
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +171,7 @@ def test_all_threads_takes_those_of_blas():
 def test_a_child_process_has_a_team_of_its_own():
     code = (
         "import os, threading\n"
-        "from mrnn_np.kernels.threads import _team\n"
+        "from mrnn_np.runtime.threads import _team\n"
         "team = _team(2)\n"
         "assert list(team.each(abs, [-1, -2])) == [1, 2]\n"
         "child = os.fork()\n"
@@ -182,31 +183,31 @@ def test_a_child_process_has_a_team_of_its_own():
     subprocess.run(command, check=True, timeout=100)
 
 
-# --- units of a step ------------------------------------------------------------------
+# --- items of a step ------------------------------------------------------------------
 
 
 @njit(nogil=True)
-def count_units(counters, steps, units, done):
-    """Add 1 to done[step, unit], in `steps` steps, each after the one before."""
+def count_units(counters, steps, items, done):
+    """Add 1 to done[step, item], in `steps` steps, each after the one before."""
     for step in range(steps):
-        unit = take(counters, step)
-        while unit < units:
-            if step == 0 or done[step - 1].sum() == units:
-                done[step, unit] += 1
-            finish(counters, step)
-            unit = take(counters, step)
-        wait(counters, step, units)
+        item = claim(counters, step)
+        while item < items:
+            if step == 0 or done[step - 1].sum() == items:
+                done[step, item] += 1
+            mark_done(counters, step)
+            item = claim(counters, step)
+        wait(counters, step, items)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 def test_every_unit_is_done_once_and_after_the_step_before(jobs):
     compiled = hasattr(count_units, "py_func")
     jobs = jobs if compiled else 1  # the counters of plain Python are not shared
-    steps, units = 300, 7
+    steps, items = 300, 7
     count_units(np.zeros(COUNTERS, np.int64), 1, 1, np.zeros((1, 1), np.int64))
     team = Team(jobs)
     for _ in range(5):
         counters = np.zeros(steps * COUNTERS, np.int64)
-        done = np.zeros((steps, units), np.int64)
-        team.together(count_units, [(counters, steps, units, done)] * jobs)
+        done = np.zeros((steps, items), np.int64)
+        team.together(count_units, [(counters, steps, items, done)] * jobs)
         assert (done == 1).all()

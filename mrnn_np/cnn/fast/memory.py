@@ -1,10 +1,10 @@
 """Where the maps of a compiled network lie.
 
-All of them lie in one long array. When nobody will read a map any more, another one
-gets its place, so a deep network needs the memory of its two or three largest
-neighbours.
+All of them lie in one long array. The memory of a map is freed after its last reader
+and allocated to another one, so a deep network needs the memory of its two or three
+largest neighbours.
 
-Knows: places, who reads whom, what a concatenation is. Does not know: other layers.
+Knows: offsets, liveness, what a concatenation is. Does not know: other layers.
 """
 
 import itertools
@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mrnn_np.cnn.fast.registers import LANES, whole_vectors
 from mrnn_np.cnn.graph import Step
-from mrnn_np.kernels.registers import LANES, whole_vectors
 
 LINE = 64  # bytes of a line of the cache
 
 
 @dataclass
-class Block:
+class Allocation:
     """A piece of memory: where it is, how long, and the names of what lies in it."""
 
     at: int
@@ -31,12 +31,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Map:
-    """The output of a layer: (N, height, width, pixel) numbers of a block.
+    """The output of a layer: (N, height, width, pixel) numbers of an allocation.
 
     Its `channels` begin at number `start` of each pixel.
     """
 
-    block: Block
+    allocation: Allocation
     height: int
     width: int
     channels: int
@@ -46,24 +46,24 @@ class Map:
     @property
     def at(self) -> int:
         """Return where the first channel of the first pixel is."""
-        return self.block.at + self.start
+        return self.allocation.at + self.start
 
     def view(self, memory: np.ndarray, count: int) -> np.ndarray:
         """Return the map as an array (N, height, width, channels)."""
         shape = count, self.height, self.width, self.pixel
-        numbers = memory[self.block.at :][: math.prod(shape)].reshape(shape)
+        numbers = memory[self.allocation.at :][: math.prod(shape)].reshape(shape)
         return numbers[..., self.start : self.start + self.channels]
 
     def fill(self, memory: np.ndarray, x: np.ndarray) -> None:
         """Write x (N, height, width, channels) into the map, zeros into the rest."""
         here = self.view(memory, len(x))
         if self.pixel > self.channels:
-            memory[self.block.at : self.block.at + self.block.size] = 0
+            memory[self.allocation.at : self.allocation.at + self.allocation.size] = 0
         here[:] = x
 
 
 class Memory:
-    """Hands out pieces of one long array and takes them back.
+    """Allocates pieces of one long array, first fit.
 
     Attributes
     ----------
@@ -74,23 +74,23 @@ class Memory:
         self.size = 0
         self._free: list[tuple[int, int]] = []  # (at, size), in order
 
-    def take(self, size: int) -> Block:
+    def allocate(self, size: int) -> Allocation:
         """Return the first free piece that is large enough."""
         size = whole_vectors(size)
         for i, (at, length) in enumerate(self._free):
             if length >= size:
                 rest = [(at + size, length - size)] if length > size else []
                 self._free[i : i + 1] = rest
-                return Block(at, size)
+                return Allocation(at, size)
         at = self.size
         if self._free and sum(self._free[-1]) == at:
             at = self._free.pop()[0]  # the last piece is free: it grows
         self.size = at + size
-        return Block(at, size)
+        return Allocation(at, size)
 
-    def give_back(self, block: Block) -> None:
+    def free(self, allocation: Allocation) -> None:
         """Make a piece free again, and one piece of neighbours that are free."""
-        pieces = sorted([*self._free, (block.at, block.size)])
+        pieces = sorted([*self._free, (allocation.at, allocation.size)])
         self._free = pieces[:1]
         for at, size in pieces[1:]:
             before, length = self._free[-1]
@@ -118,7 +118,7 @@ class Maps:
         self, steps: list[Step], wanted: set[str], count: int, zeros: int
     ) -> None:
         self.memory, self.count = Memory(), count
-        self.memory.take(zeros)
+        self.memory.allocate(zeros)
         self._alive: dict[str, Map] = {}
         self._belongs = _parts_of_concats(steps, wanted)
 
@@ -131,7 +131,7 @@ class Maps:
     def add(
         self, name: str, height: int, width: int, channels: int, pixel: int = 0
     ) -> Map:
-        """Return a place for a map: a new one, or its own in a concatenation.
+        """Return memory for a map: a new one, or its own in a concatenation.
 
         pixel : numbers from one pixel to the next; whole vectors when left out.
         """
@@ -141,28 +141,28 @@ class Maps:
         whole, start, total = self._belongs[name]
         if whole not in self._alive:
             self._alive[whole] = self._fresh(whole, height, width, total)
-        block = self._alive[whole].block
-        block.names.add(name)
-        self._alive[name] = Map(block, height, width, channels, total, start)
+        allocation = self._alive[whole].allocation
+        allocation.names.add(name)
+        self._alive[name] = Map(allocation, height, width, channels, total, start)
         return self._alive[name]
 
     def rename(self, name: str, other: str) -> None:
         """Give a map a second name."""
         self._alive[other] = self._alive[name]
-        self._alive[name].block.names.add(other)
+        self._alive[name].allocation.names.add(other)
 
-    def forget(self, name: str) -> None:
-        """Give back the place of a map, if it has no other name."""
-        block = self._alive.pop(name).block
-        block.names.remove(name)
-        if not block.names:
-            self.memory.give_back(block)
+    def release(self, name: str) -> None:
+        """Free the memory of a map, if it has no other name."""
+        allocation = self._alive.pop(name).allocation
+        allocation.names.remove(name)
+        if not allocation.names:
+            self.memory.free(allocation)
 
     def _fresh(self, name, height, width, channels, pixel=0) -> Map:
         pixel = pixel or whole_vectors(channels)
-        block = self.memory.take(self.count * height * width * pixel)
-        block.names.add(name)
-        return Map(block, height, width, channels, pixel)
+        allocation = self.memory.allocate(self.count * height * width * pixel)
+        allocation.names.add(name)
+        return Map(allocation, height, width, channels, pixel)
 
 
 def _parts_of_concats(steps, wanted) -> dict[str, tuple[str, int, int]]:

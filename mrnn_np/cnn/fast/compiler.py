@@ -1,44 +1,42 @@
 """From the plan of a network to a program: what lies where, and who does how much.
 
-A program (kernels/program.py) knows no names. Here the steps of a plan become records
-of a table, and every map gets its place in one array, which other maps get when nobody
-will read it any more. The parts of a concatenation are computed where they belong, and
-then it takes no record.
+A program (program.py) knows no names. Here the steps of a plan become records of its
+table, and every map gets its memory, which other maps get after its last reader. The
+parts of a concatenation are computed where they belong, and then it takes no record.
 
 Layers that the kernels do not know (fully connected ones, global pooling), and all that
 come after them, are left over: graph.py runs them. In our networks they are the end.
 
-Knows: layers, shapes, places. Does not know: instructions, threads.
+Knows: layers, shapes, offsets. Does not know: registers, threads.
 """
 
 from collections.abc import Iterable
 
 import numpy as np
-from numba import config
 
 from mrnn_np.cnn.architectures import Layer
-from mrnn_np.cnn.filters import Filters, in_panels, padded_channels, whole_windows
+from mrnn_np.cnn.convolution import LIMITS
+from mrnn_np.cnn.fast import program as operations
+from mrnn_np.cnn.fast.bands import panel_plain
+from mrnn_np.cnn.fast.filters import Filters, in_panels, padded_channels, whole_windows
+from mrnn_np.cnn.fast.memory import Map, Maps
+from mrnn_np.cnn.fast.program import Program
+from mrnn_np.cnn.fast.register_blocks import MOST_VECTORS, PIXELS
+from mrnn_np.cnn.fast.registers import LANES, whole_vectors
+from mrnn_np.cnn.fast.winograd import POINTS, TILE, transform_filters
 from mrnn_np.cnn.graph import Step
-from mrnn_np.cnn.memory import Map, Maps
-from mrnn_np.cnn.program import Program
 from mrnn_np.cnn.shapes import window
-from mrnn_np.kernels import program as operations
-from mrnn_np.kernels.bands import panel_plain
-from mrnn_np.kernels.bias import LIMITS
-from mrnn_np.kernels.registers import LANES, whole_vectors
-from mrnn_np.kernels.tiles import MOST_VECTORS, PIXELS
-from mrnn_np.kernels.windows import pair
-from mrnn_np.kernels.winograd import POINTS, TILE, transform_filters
+from mrnn_np.cnn.windows import pair
 
-# Numbers that a unit of work reads: 256 kB, a part of a core's own cache. Half of it
+# Numbers that a work item reads: 256 kB, a part of a core's own cache. Half of it
 # costs 4 % more for Lite0, whose bands then overlap more often.
 BAND = 1 << 16
 # Winograd: numbers of a block of tiles; up to how many numbers (8 MB) all tiles are
-# transformed before the first is multiplied; and about how many tiles a unit has then.
+# transformed before the first is multiplied; and about how many tiles an item has then.
 BLOCK, FEW, TILES = 1 << 17, 1 << 21, 64
-# Units of a step that is large enough, so that nobody waits for long; and of one whose
-# units overlap, so that more of them are more work.
-UNITS, FEWEST_UNITS = 32, 8
+# Work items of a large instruction, so that nobody waits for long; and of one whose
+# items overlap, so that more of them are more work.
+ITEMS, FEWEST_ITEMS = 32, 8
 
 
 class Compiler:
@@ -75,14 +73,14 @@ class Compiler:
         pixel = shape[3] if dense else whole_vectors(shape[3])
         self.picture = self.maps.add("input", *shape[1:], pixel)
 
-    def program(self, kernels: bool = True) -> Program:
-        """Return the program; without kernels, everything is left over."""
+    def program(self) -> Program:
+        """Return the program."""
         rest = list(self.steps)
-        while kernels and rest and self._compile(rest[0]):
+        while rest and self._compile(rest[0]):
             for name in rest.pop(0).finished:
-                self.maps.forget(name)
+                self.maps.release(name)
         needed = self.wanted.union(*(step.inputs for step in rest))
-        table = np.zeros(len(self.table), operations.STEP).view(np.recarray)
+        table = np.zeros(len(self.table), operations.RECORD).view(np.recarray)
         for record, values in zip(table, self.table, strict=True):
             for name, value in values.items():
                 record[name] = value
@@ -123,10 +121,10 @@ class Compiler:
         x = inputs[0]
         out = self.maps.add(name, x.height, x.width, x.channels, x.pixel)
         # A ReLU is clip(x + 0): where memory begins, it holds zeros.
-        second = {"other": inputs[1].at, "other_step": LANES} if op == "add" else {}
+        second = {"other": inputs[1].at, "other_stride": LANES} if op == "add" else {}
         limits = _limits(None if op == "add" else op)
-        units = self._units_of_pixels(x, x.pixel)
-        self._add(operations.ELEMENTWISE, x, out, **units, **second, **limits)
+        items = self._items_of_pixels(x, x.pixel)
+        self._add(operations.ELEMENTWISE, x, out, **items, **second, **limits)
 
     def _concat(self, inputs, name):
         """Copy those parts that are not yet where they belong."""
@@ -135,45 +133,47 @@ class Compiler:
             self.maps.add(name, x.height, x.width, channels)
         whole, start = self.maps[name], 0
         for x in inputs:
-            if x.block is not whole.block:
-                out = Map(whole.block, x.height, x.width, x.channels, channels, start)
-                units = self._units_of_pixels(x, x.channels)
-                self._add(operations.COPY, x, out, **units)
+            if x.allocation is not whole.allocation:
+                out = Map(
+                    whole.allocation, x.height, x.width, x.channels, channels, start
+                )
+                items = self._items_of_pixels(x, x.channels)
+                self._add(operations.COPY, x, out, **items)
             start += x.channels
 
     def _max_pool(self, layer, x, name):
-        place = _window(layer, x)
-        out = self._output(name, place, x.channels)
-        lines = -(-out.height * self.count // UNITS)
+        geometry = _window(layer, x)
+        out = self._output(name, geometry, x.channels)
+        lines = -(-out.height * self.count // ITEMS)
         self._add(
-            operations.MAX_POOL, x, out, **self._units_of_lines(lines, out), **place
+            operations.MAX_POOL, x, out, **self._items_of_lines(lines, out), **geometry
         )
 
     def _pointwise(self, layer, activation, x, name):
         out = self.maps.add(name, x.height, x.width, layer.channels)
         filters = self._filters(layer, x.channels)
-        units = self._units_of_pixels(x, x.channels, filters["vectors"])
+        items = self._items_of_pixels(x, x.channels, filters["vectors"])
         limits = _limits(activation)
-        self._add(operations.POINTWISE, x, out, **units, **filters, **limits)
+        self._add(operations.POINTWISE, x, out, **items, **filters, **limits)
 
     def _convolution(self, layer, activation, x, name):
-        place = _window(layer, x)
-        out = self._output(name, place, layer.channels)
+        geometry = _window(layer, x)
+        out = self._output(name, geometry, layer.channels)
         filters = self._filters(layer, x.pixel)
-        lines = self._lines(place, x.pixel, FEWEST_UNITS)
-        units = self._units_of_lines(lines, out, filters["vectors"])
+        lines = self._lines(geometry, x.pixel, FEWEST_ITEMS)
+        items = self._items_of_lines(lines, out, filters["vectors"])
         self._add(
-            operations.CONVOLUTION, x, out, **units, **place, **filters,
+            operations.CONVOLUTION, x, out, **items, **geometry, **filters,
             **_limits(activation),
         )  # fmt: skip
 
     def _depthwise(self, layer, activation, x, name, expand):
         """Add a depthwise layer, and the 1x1 filters before it if there are any."""
         weight, bias = self._weights(layer)
-        place = _window(layer, x)
-        out = self._output(name, place, len(bias))
+        geometry = _window(layer, x)
+        out = self._output(name, geometry, len(bias))
         rows = weight.reshape(-1, len(bias))  # (kh*kw, C)
-        at = self.filters.place(
+        at = self.filters.add(
             (layer.name,), lambda: padded_channels(rows).ravel(), bias
         )
         vectors = out.pixel // LANES
@@ -186,24 +186,24 @@ class Compiler:
                 "expand_low": limits["low"], "expand_high": limits["high"],
             }  # fmt: skip
         widest = LANES * min(vectors, MOST_VECTORS)
-        lines = self._lines(place, widest, -(-FEWEST_UNITS // panels))
-        units = self._units_of_lines(lines, out)
-        units["units"] *= panels
+        lines = self._lines(geometry, widest, -(-FEWEST_ITEMS // panels))
+        items = self._items_of_lines(lines, out)
+        items["items"] *= panels
         self._add(
-            operations.DEPTHWISE, x, out, **units, **place, **before, vectors=vectors,
-            weights=at[0], bias=at[1], **_limits(activation),
+            operations.DEPTHWISE, x, out, **items, **geometry, **before,
+            vectors=vectors, weights=at[0], bias=at[1], **_limits(activation),
         )  # fmt: skip
 
     def _winograd(self, layer, activation, x, name):
-        """Add a convolution by tiles: in one step, or in two where they are few.
+        """Add a convolution by tiles: one instruction, or two where they are few.
 
-        One step keeps the points of a block of tiles in the cache, and sends all
+        One instruction keeps a block of transformed tiles in the cache, and sends all
         filters through it for every block. With few tiles that costs too much.
         """
-        place = _window(layer, x)
-        out = self._output(name, place, layer.channels)
+        geometry = _window(layer, x)
+        out = self._output(name, geometry, layer.channels)
         weight, bias = self._weights(layer)
-        at = self.filters.place(
+        at = self.filters.add(
             (layer.name, "winograd"),
             lambda: in_panels(
                 padded_channels(transform_filters(weight).reshape(-1, len(bias)))
@@ -212,26 +212,26 @@ class Compiler:
         )
         vectors = whole_vectors(len(bias)) // LANES
         values = {
-            **place, **_limits(activation), "weights": at[0], "bias": at[1],
+            **geometry, **_limits(activation), "weights": at[0], "bias": at[1],
             "vectors": vectors,
         }  # fmt: skip
         tiles = self.count * -(-out.height // TILE) * -(-out.width // TILE)
         if tiles * POINTS * x.pixel > FEW:
             block = max(PIXELS, BLOCK // (POINTS * x.pixel))
-            units = _units(tiles, block)
-            self._add(operations.WINOGRAD, x, out, **units, **values)
+            items = _items(tiles, block)
+            self._add(operations.WINOGRAD, x, out, **items, **values)
             scratch = POINTS * (block * x.pixel + LANES)
         else:
-            middle = self.maps.memory.take(POINTS * (tiles * x.pixel + LANES))
+            middle = self.maps.memory.allocate(POINTS * (tiles * x.pixel + LANES))
             values["middle"] = middle.at
             panels = panel_plain(vectors, 0)[2]
-            blocks = max(tiles // TILES, 2 * FEWEST_UNITS // panels, 1)
+            blocks = max(tiles // TILES, 2 * FEWEST_ITEMS // panels, 1)
             block = PIXELS * -(-tiles // (blocks * PIXELS))
-            self._add(operations.TRANSFORM, x, out, **_units(tiles, 2), **values)
+            self._add(operations.TRANSFORM, x, out, **_items(tiles, 2), **values)
             self._add(
-                operations.MULTIPLY, x, out, **_units(tiles, block, vectors), **values
+                operations.MULTIPLY, x, out, **_items(tiles, block, vectors), **values
             )
-            self.maps.memory.give_back(middle)
+            self.maps.memory.free(middle)
             scratch = 0
         widest = LANES * min(vectors, MOST_VECTORS)
         scratch += POINTS * (block * widest + LANES) + widest
@@ -256,7 +256,7 @@ class Compiler:
     def _filters(self, layer: Layer, pixel: int) -> dict:
         """Return where the filters for pixels of so many numbers are."""
         weight, bias = self._weights(layer)
-        weights, bias_at = self.filters.place(
+        weights, bias_at = self.filters.add(
             (layer.name, pixel), lambda: in_panels(whole_windows(weight, pixel)), bias
         )
         vectors = whole_vectors(len(bias)) // LANES
@@ -268,22 +268,24 @@ class Compiler:
         As many as fit into the scratch, but so that there are `fewest` bands, all
         images together.
         """
-        line = pixel * ((window["out_width"] - 1) * window["along"] + window["taps"])
-        fit = max(1, (BAND // line - window["rows"]) // window["down"] + 1)
+        line = pixel * (
+            (window["out_width"] - 1) * window["stride_w"] + window["kernel_w"]
+        )
+        fit = max(1, (BAND // line - window["kernel_h"]) // window["stride_h"] + 1)
         bands = max(-(-window["out_height"] // fit), -(-fewest // self.count))
         lines = -(-window["out_height"] // bands)
-        self._reserve(line * ((lines - 1) * window["down"] + window["rows"]))
+        self._reserve(line * ((lines - 1) * window["stride_h"] + window["kernel_h"]))
         return lines
 
-    def _units_of_lines(self, lines: int, out: Map, vectors: int = 0) -> dict:
+    def _items_of_lines(self, lines: int, out: Map, vectors: int = 0) -> dict:
         bands = -(-out.height // lines)
-        return _units(self.count * bands * lines, lines, vectors)
+        return _items(self.count * bands * lines, lines, vectors)
 
-    def _units_of_pixels(self, x: Map, numbers: int, vectors: int = 0) -> dict:
-        """Return units of pixels that have so many numbers each."""
+    def _items_of_pixels(self, x: Map, numbers: int, vectors: int = 0) -> dict:
+        """Return work items of pixels that have so many numbers each."""
         total = self.count * x.height * x.width
-        blocks = max(min(UNITS, total // (4 * PIXELS)), total * numbers // BAND, 1)
-        return _units(total, PIXELS * -(-total // (blocks * PIXELS)), vectors)
+        blocks = max(min(ITEMS, total // (4 * PIXELS)), total * numbers // BAND, 1)
+        return _items(total, PIXELS * -(-total // (blocks * PIXELS)), vectors)
 
     # Where things are.
 
@@ -300,17 +302,14 @@ def compile_program(
     weights: dict[str, np.ndarray],
     filters: Filters,
     shape: tuple[int, int, int, int],
-    kernels: bool = not config.DISABLE_JIT,
 ) -> Program:
     """Compile a plan for images of one number and size.
 
     Parameters
     ----------
     steps, wanted, weights, filters, shape : see `Compiler`.
-    kernels : False leaves everything over for NumPy. So it is where Numba is off:
-        kernels that run as plain Python are right, but slower than that.
     """
-    return Compiler(steps, wanted, weights, filters, shape).program(kernels)
+    return Compiler(steps, wanted, weights, filters, shape).program()
 
 
 def _limits(activation: str | None) -> dict:
@@ -318,16 +317,16 @@ def _limits(activation: str | None) -> dict:
     return {"low": low, "high": high}
 
 
-def _units(total: int, block: int, vectors: int = 0) -> dict:
-    """Return the units of `block` things each, in groups of panels if they are few."""
+def _items(total: int, block: int, vectors: int = 0) -> dict:
+    """Return work items of `block` things each, in groups of panels if few."""
     blocks = -(-total // block)
     panels = panel_plain(vectors, 0)[2] if vectors else 1
-    groups = min(panels, -(-UNITS // blocks))
+    groups = min(panels, -(-ITEMS // blocks))
     return {
         "block": block,
         "blocks": blocks,
-        "groups": groups,
-        "units": blocks * groups,
+        "panel_groups": groups,
+        "items": blocks * groups,
     }
 
 
@@ -339,10 +338,13 @@ def _is_usual(layer: Layer, x: Map) -> bool:
 
 
 def _window(layer: Layer, x: Map) -> dict:
-    """Return window, steps and padding of a layer, and the size of its output."""
+    """Return window, strides and padding of a layer, and the size of its output."""
     sides, (height, width) = window(layer, (x.height, x.width))
-    (rows, taps), (down, along) = pair(layer.kernel), pair(layer.stride)
+    kernel_h, kernel_w = pair(layer.kernel)
+    stride_h, stride_w = pair(layer.stride)
     return {
-        "out_height": height, "out_width": width, "rows": rows, "taps": taps,
-        "down": down, "along": along, "top": sides[0][0], "left": sides[1][0],
+        "out_height": height, "out_width": width,
+        "kernel_h": kernel_h, "kernel_w": kernel_w,
+        "stride_h": stride_h, "stride_w": stride_w,
+        "top": sides[0][0], "left": sides[1][0],
     }  # fmt: skip

@@ -10,8 +10,9 @@ and no sum over channels:
     out[n, y, x, c] = bias[c] + sum over i, j of
                       x[n, y*stride + i - top, x*stride + j - left, c] * w[i, j, c]
 
-This is the clear version, in NumPy. What runs on photographs (kernels/bands.py and
-kernels/winograd_steps.py) needs no such matrix, and is tested against it.
+This is the plain version, in NumPy; the fast engine (cnn/fast) needs no such matrix,
+and is tested against it. Only this one has groups: no network here uses them, but
+lesson 6 shows AlexNet's two towers with them.
 
 Knows: arrays (N, height, width, channels), windows, groups. Does not know: networks.
 """
@@ -19,8 +20,14 @@ Knows: arrays (N, height, width, channels), windows, groups. Does not know: netw
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mrnn_np.kernels.bias import add_bias
-from mrnn_np.kernels.windows import Pair, count_positions, pair, resolve_padding
+from mrnn_np.cnn.windows import Pair, count_positions, pair, resolve_padding
+
+# What each activation does to a number: clip it to [low, high].
+LIMITS = {
+    None: (-np.inf, np.inf),
+    "relu": (0.0, np.inf),
+    "relu6": (0.0, 6.0),
+}
 
 
 def convolution(
@@ -108,3 +115,19 @@ def _windows(x, kernel, stride, padding):
     padded = np.pad(x, ((0, 0), *sides, (0, 0)))
     windows = sliding_window_view(padded, kernel, axis=(1, 2))
     return windows[:, :: stride[0], :: stride[1]]
+
+
+def add_bias(
+    rows: np.ndarray, bias: np.ndarray, activation: str | None = None
+) -> np.ndarray:
+    """Return ``min(max(rows + bias, low), high)``, the end of every convolution.
+
+    Parameters
+    ----------
+    rows : (..., C), float32 or float64.
+    bias : (C,), same dtype.
+    activation : None, ``"relu"`` (0 and above) or ``"relu6"`` (0 to 6).
+
+    A NaN stays a NaN, as in PyTorch.
+    """
+    return np.clip(rows + bias, *LIMITS[activation]).astype(rows.dtype)

@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import config
 
-from mrnn_np.cnn import compiler
 from mrnn_np.cnn.architectures import Layer, build
-from mrnn_np.cnn.compiler import compile_program
-from mrnn_np.cnn.filters import Filters
+from mrnn_np.cnn.fast import compiler
+from mrnn_np.cnn.fast import program as operations
+from mrnn_np.cnn.fast.compiler import compile_program
+from mrnn_np.cnn.fast.filters import Filters
+from mrnn_np.cnn.fast.memory import aligned_zeros
+from mrnn_np.cnn.fast.registers import LANES
 from mrnn_np.cnn.graph import plan, run
-from mrnn_np.cnn.memory import aligned_zeros
 from mrnn_np.cnn.shapes import weight_shapes
-from mrnn_np.kernels import program as operations
-from mrnn_np.kernels.registers import LANES
-from mrnn_np.kernels.threads import Team
+from mrnn_np.runtime.threads import Team
 
 V = LANES
 team_of = functools.cache(Team)
@@ -45,7 +45,7 @@ def check(layers, x, weights, wanted=None, jobs=1):
     """Compare wanted outputs with NumPy's in double precision; return the program."""
     wanted = wanted or [layers[-1].name]
     steps, filters = plan(layers, wanted), Filters()
-    program = compile_program(steps, wanted, weights, filters, x.shape, kernels=True)
+    program = compile_program(steps, wanted, weights, filters, x.shape)
     got = run(program.rest, weights, execute(program, filters, x, jobs))
     double = {name: array.astype(float) for name, array in weights.items()}
     expected = run(steps, double, {"input": x.astype(float)})
@@ -175,7 +175,7 @@ def test_parts_of_a_concatenation_are_computed_where_they_belong():
     program = check(FIRES, x, weights, ["three", "after", "fire"])
     assert operations_of(program).count(operations.COPY) == 2
     maps = check(FIRES, x, weights, ["fire", "drop"]).maps
-    assert maps["fire"].block is maps["drop"].block
+    assert maps["fire"].allocation is maps["drop"].allocation
 
 
 def test_channels_that_are_no_whole_vectors_are_put_together_by_numpy():
@@ -205,17 +205,6 @@ def test_what_there_is_no_kernel_for_is_left_over():
     assert check(wide, x, weights).rest  # windows that see nothing
 
 
-def test_without_kernels_numpy_computes_everything():
-    x, weights = draw(FIRES, (1, 4, 4, 3))
-    steps = plan(FIRES, ["after"])
-    program = compile_program(
-        steps, ["after"], weights, Filters(), x.shape, kernels=False
-    )
-    assert program.rest == steps and len(program.table) == 0
-    if config.DISABLE_JIT:
-        assert compile_program(steps, ["after"], weights, Filters(), x.shape).rest
-
-
 def test_any_layer_can_be_tapped_and_places_are_used_again():
     layers = [
         *FIRES[:-1],
@@ -240,7 +229,7 @@ def test_a_picture_of_which_a_layer_wants_vectors(pixels):
     layers = [first, Layer("b", "convolution", (first.name,), 4, kernel=3)]
     x, weights = draw(layers, (1, 6, 6, 3))
     steps, filters = plan(layers, ["b"]), Filters()
-    program = compile_program(steps, ["b"], weights, filters, x.shape, kernels=True)
+    program = compile_program(steps, ["b"], weights, filters, x.shape)
     memory = aligned_zeros(program.size + program.scratch)
     expected = execute(program, filters, x, 1, memory)["b"]
     memory[program.picture.at :] = np.nan
@@ -271,7 +260,7 @@ def test_programs_of_a_network_share_filters_and_memory():
         for count, wanted in ((1, "fire"), (3, "after"), (2, "squeeze")):
             steps = plan(FIRES, [wanted])
             program = compile_program(
-                steps, [wanted], weights, filters, x[:count].shape, kernels=True
+                steps, [wanted], weights, filters, x[:count].shape
             )
             got = execute(program, filters, x[:count], 1, memory)[wanted]
             if turn:

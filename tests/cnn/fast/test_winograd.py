@@ -3,18 +3,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from mrnn_np.kernels.convolution import convolution
-from mrnn_np.kernels.registers import LANES
-from mrnn_np.kernels.winograd import (
+from mrnn_np.cnn.convolution import convolution
+from mrnn_np.cnn.fast.registers import LANES
+from mrnn_np.cnn.fast.winograd import (
     A_T,
     B_T,
     POINTS,
     TILE,
     G,
-    from_points,
-    from_points_plain,
-    to_points,
-    to_points_plain,
+    input_transform,
+    input_transform_plain,
+    output_transform,
+    output_transform_plain,
     transform_filters,
     winograd_plain,
 )
@@ -69,13 +69,13 @@ def test_it_is_the_direct_convolution(
 
 
 @njit
-def call_to_points(memory, places, shift, out, plane):
-    to_points(memory, places, shift, out, plane)
+def call_input_transform(memory, offsets, shift, out, plane):
+    input_transform(memory, offsets, shift, out, plane)
 
 
 @njit
-def call_from_points(memory, m, plane, places, shift, weights, bias, low, high):
-    from_points(memory, m, plane, places, shift, weights, bias, low, high)
+def call_output_transform(memory, m, plane, offsets, shift, weights, bias, low, high):
+    output_transform(memory, m, plane, offsets, shift, weights, bias, low, high)
 
 
 def test_a_tile_goes_to_points_and_back_as_its_twins_say():
@@ -84,12 +84,12 @@ def test_a_tile_goes_to_points_and_back_as_its_twins_say():
     pixel, plane = 2 * LANES, 3 * LANES
     picture, points = 0, 100 * pixel
     memory = rng.standard_normal(points + POINTS * plane + 5000).astype(np.float32)
-    places = rng.choice(100, POINTS, replace=False) * pixel + picture
+    offsets = rng.choice(100, POINTS, replace=False) * pixel + picture
     twin = memory.copy()
-    call_to_points(memory, places, LANES, points, plane)
-    to_points_plain(twin, places, LANES, points, plane)
+    call_input_transform(memory, offsets, LANES, points, plane)
+    input_transform_plain(twin, offsets, LANES, points, plane)
     np.testing.assert_allclose(memory, twin, rtol=1e-5, atol=1e-5)
-    tile = memory[places[:, None] + LANES + np.arange(LANES)].reshape(6, 6, LANES)
+    tile = memory[offsets[:, None] + LANES + np.arange(LANES)].reshape(6, 6, LANES)
 
     centre = np.zeros((3, 3, 1, 1), np.float32)
     centre[1, 1] = 1
@@ -100,8 +100,8 @@ def test_a_tile_goes_to_points_and_back_as_its_twins_say():
     weights = rng.standard_normal(50).astype(np.float32)
     out = points + POINTS * plane + np.arange(TILE * TILE) * pixel
     rest = plane, out, LANES, weights, 7, np.float32(-0.5), np.float32(1.5)
-    call_from_points(memory, points, *rest)
-    from_points_plain(twin, points, *rest)
+    call_output_transform(memory, points, *rest)
+    output_transform_plain(twin, points, *rest)
     np.testing.assert_allclose(memory, twin, rtol=1e-5, atol=1e-5)
     assert (memory[:points] == twin[:points]).all()
     got = memory[out[:, None] + LANES + np.arange(LANES)].reshape(TILE, TILE, LANES)
