@@ -29,7 +29,7 @@ from mrnn_np.extractors import identity, load_extractor
 from mrnn_np.features import Features
 from mrnn_np.images import send_images
 from mrnn_np.parallel import Workers, spread
-from mrnn_np.progress import progress, say
+from mrnn_np.progress import printable, progress, say
 from mrnn_np.storage import only_run
 
 BLOCK = 64  # images a block: a second of work, lost at most when interrupted
@@ -189,7 +189,7 @@ class BlockOfFeatures:
                 try:
                     picture = images.open(name)
                 except InputError as error:
-                    failed[name] = str(error)
+                    failed[name] = printable(str(error))
                     continue
                 good.append(name)
                 yield picture

@@ -8,6 +8,7 @@ line that names it.
 Knows: files and pixels. Does not know: data sets, CNNs, or any network's input size.
 """
 
+import contextlib
 import io
 import os
 import warnings
@@ -19,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from mrnn_np.errors import InputError
+from mrnn_np.progress import muted
 
 # Only these are tried: Pillow would hand a PostScript file to an outside program.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "WEBP")
@@ -74,7 +76,9 @@ def load_image(
             warnings.simplefilter("ignore")
             with Image.open(source, formats=FORMATS) as image:
                 check_size(image, name)
-                image.load()
+                # libtiff tells stderr itself what it thinks of a broken file.
+                with muted() if image.format == "TIFF" else contextlib.nullcontext():
+                    image.load()
                 return turn_upright(to_rgb(image), orientation(image))
     except InputError:
         raise

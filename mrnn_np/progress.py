@@ -1,20 +1,158 @@
-"""Progress of long work: a bar on a terminal, a line now and then elsewhere.
+"""What people read while a command runs: results, remarks, and how far work has come.
 
-Knows: how to report on stderr. Does not know: what the work is.
+`show` writes a line of results to stdout, `say` a remark to stderr. Both pass through
+`printable`, the one place where text meets a terminal. File names, captions and words
+come from strangers: printed as they are, an escape sequence among them could clear the
+screen or put a false line on it, and a letter that the terminal's encoding lacks would
+end a command after hours of work.
+
+Knows: stdout and stderr. Does not know: what the work is.
 """
 
+import contextlib
+import json
+import os
+import re
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TextIO, TypeVar
+
+from mrnn_np.errors import InputError
 
 Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 15.0
+# Control characters (escape sequences begin with U+001B or U+009B), what breaks a line
+# or turns the direction of writing, and halves of characters.
+COMMANDS_TO_A_TERMINAL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+STDERR = threading.RLock()  # held by whoever writes to it, or has it muted
+
+
+def printable(text: str, encoding: str | None = None) -> str:
+    """Return a line in which nothing commands a terminal.
+
+    What does, and what the encoding cannot spell, becomes an escape as JSON has it
+    (``\\n``, ``\\u001b``, ``\\ud83d\\ude00``): a line of JSON still means the same.
+
+    Parameters
+    ----------
+    text : one line; a line feed in it is shown as ``\\n``.
+    encoding : of the stream, UTF-8 when None.
+    """
+    text = COMMANDS_TO_A_TERMINAL.sub(lambda found: _escape(found[0]), text)
+    encoding = encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = "".join(c if _can_encode(c, encoding) else _escape(c) for c in text)
+    return text
+
+
+def _escape(character: str) -> str:
+    return json.dumps(character)[1:-1]
+
+
+def _can_encode(character: str, encoding: str) -> bool:
+    try:
+        return bool(character.encode(encoding))
+    except UnicodeEncodeError:
+        return False
+
+
+def show(line: str = "") -> None:
+    """Write one line of results to stdout, at once.
+
+    Raises
+    ------
+    BrokenPipeError : the reader has gone away, as `head` does.
+    InputError : stdout cannot be written to (a full disk).
+    """
+    _write_results(printable(line, _encoding(sys.stdout)) + "\n")
+
+
+def show_json(value: Any) -> None:
+    """Write results to stdout as JSON; raises what `show` raises."""
+    lines = json_text(value).split("\n")
+    encoding = _encoding(sys.stdout)
+    _write_results("".join(f"{printable(line, encoding)}\n" for line in lines))
+
+
+def json_text(value: Any) -> str:
+    """Return JSON as this project writes it, to files and to stdout."""
+    return json.dumps(value, indent=1, ensure_ascii=False)
+
+
+def flush() -> None:
+    """Write what others have printed to stdout; raises what `show` raises."""
+    _write_results("")
+
+
+def _write_results(text: str) -> None:
+    try:
+        _write(sys.stdout, text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"standard output: cannot be written: {reason}") from error
 
 
 def say(message: str) -> None:
-    """Write one line to stderr (results go to stdout, remarks to stderr)."""
-    print(message, file=sys.stderr, flush=True)
+    """Write one line to stderr (results go to stdout, remarks to stderr).
+
+    A remark that cannot be written is left out: no work ends for it.
+    """
+    with STDERR, contextlib.suppress(OSError):
+        _write(sys.stderr, printable(message, _encoding(sys.stderr)) + "\n")
+
+
+def _encoding(stream: TextIO | None) -> str | None:
+    return getattr(stream, "encoding", None)
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write a text at once; nothing where there is no stream (`>&-`)."""
+    if stream is None or stream.closed:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        _give_up(stream)
+        raise
+
+
+def _give_up(stream: TextIO) -> None:
+    """Lead a stream nowhere from now on.
+
+    What it holds would be written again when Python ends, fail again, and be reported
+    in three lines of Python's own.
+    """
+    with contextlib.suppress(OSError, ValueError):  # ValueError: it is no file
+        number = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def muted() -> Iterator[None]:
+    """Let nothing reach stderr meanwhile: libraries in C write to it as they like.
+
+    It holds for the whole process, so keep it short; `say` waits in other threads.
+    """
+    with STDERR, contextlib.ExitStack() as undo:
+        with contextlib.suppress(OSError):  # there is no stderr
+            kept = os.dup(2)
+            undo.callback(os.close, kept)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            undo.callback(os.close, nowhere)
+            os.dup2(nowhere, 2)
+            undo.callback(os.dup2, kept, 2)
+        yield
 
 
 def progress(
@@ -34,7 +172,7 @@ def progress(
     """
     if total is None and hasattr(items, "__len__"):
         total = len(items)
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         from tqdm import tqdm
 
         yield from tqdm(items, total=total, desc=label, unit=unit, leave=False)

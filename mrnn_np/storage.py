@@ -3,8 +3,7 @@
 Checkpoints, image features and converted CNN weights share this one container.
 The header says what the file is (`kind`), which version of the layout it has and
 what its contents hash to, so a file that is cut short, altered, or made by a newer
-version is refused with one clear line. A file is written beside its goal and
-renamed at the end: a crash or a full disk never costs the old one.
+version is refused with one clear line.
 
 Knows: the container. Does not know: what the arrays mean.
 """
@@ -14,8 +13,8 @@ import hashlib
 import json
 import mmap
 import os
+import re
 import struct
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,11 +23,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mrnn_np.errors import InputError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from mrnn_np.outputs import Output, atomic_write, fcntl, is_same_file
 
 HEADER = "header.json"
 VERSIONS = {
@@ -72,7 +67,8 @@ def content_hash(header: Mapping, arrays: Mapping[str, np.ndarray]) -> str:
     """
     digest = hashlib.sha256()
     plain = {key: value for key, value in header.items() if key != "content_sha256"}
-    digest.update(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode())
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=False)
+    digest.update(text.encode("utf-8", "backslashreplace"))
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
@@ -92,12 +88,12 @@ def only_run(goal: str | Path) -> Iterator[None]:
     ------
     InputError : another process is at it, or the folder cannot be written to.
     """
-    goal = Path(goal)
+    goal = Path(os.path.realpath(goal))
     lock = goal.with_name(f".{goal.name}.lock")
     handle = None
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        while handle is None or not _is_same_file(handle, lock):
+        while handle is None or not is_same_file(handle, lock):
             if handle is not None:  # who had it before has just deleted it
                 os.close(handle)
             handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
@@ -121,65 +117,17 @@ def only_run(goal: str | Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _is_same_file(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-@contextlib.contextmanager
-def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path; rename it to `path` once the block ended well.
-
-    Raises
-    ------
-    InputError : the file cannot be written (no such folder, disk full); whatever
-        stood at `path` before still stands there.
-    """
-    path = Path(path)
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        with open(temporary, "rb+") as stream:
-            os.fsync(stream.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{path}: cannot be written: {reason}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def check_places(*paths: str | Path | None) -> None:
-    """Refuse places where no file can be written, before the work for it is done.
+def npz_output(path: str | Path | None, option: str, kind: str) -> Output:
+    """Describe a file of `save_arrays` that a command will write.
 
     Parameters
     ----------
-    paths : of the files; None for one that nobody asked for. Their folders are made.
-
-    Raises
-    ------
-    InputError : a path that is a folder, or a folder that cannot be made or written to.
+    path, option : see `Output`.
+    kind : one of ``VERSIONS``. Only a file whose header says so is replaced.
     """
-    for path in (Path(path) for path in paths if path is not None):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=path.parent):
-                pass
-        except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"{path}: cannot be written: {reason}") from error
-        if path.is_dir():
-            raise InputError(f"{path}: is a folder, but a file is to be written there")
+    beginning = rb'PK\x03\x04.{26}%s\.npy.{,1024}?\{"kind": "%s",'
+    beginning %= re.escape(HEADER).encode(), kind.encode()
+    return Output(path, option, f"a file of {kind} of mrnn_np", beginning)
 
 
 def save_arrays(
@@ -203,7 +151,7 @@ def save_arrays(
             raise TypeError(f"array {name} holds Python objects")
     full = {"kind": kind, "version": VERSIONS[kind], **header}
     full["content_sha256"] = content_hash(full, arrays)
-    text = json.dumps(full, ensure_ascii=False).encode()
+    text = json.dumps(full, ensure_ascii=False).encode("utf-8", "backslashreplace")
     arrays = {HEADER: np.frombuffer(text, np.uint8), **arrays}
     with atomic_write(path) as temporary, open(temporary, "wb") as stream:
         write_members(stream, arrays)

@@ -7,11 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from mrnn_np.cli import main
 from mrnn_np.errors import InputError
 from mrnn_np.storage import (
     ALIGNMENT,
-    check_places,
     load_arrays,
     only_run,
     save_arrays,
@@ -161,36 +159,3 @@ def test_one_process_computes_for_a_goal(tmp_path):
     with only_run(goal):  # what was killed holds nothing
         pass
     assert list(goal.parent.iterdir()) == []
-
-
-def test_places_are_checked_before_the_work(tmp_path):
-    file = tmp_path / "file"
-    file.write_text("x")
-    check_places(None, file, tmp_path / "new" / "result.json")
-    assert file.read_text() == "x"
-    assert [path.name for path in tmp_path.rglob("*")] == ["file", "new"]
-    with pytest.raises(InputError, match="is a folder"):
-        check_places(tmp_path)
-    with pytest.raises(InputError, match="cannot be written"):
-        check_places(file / "result.json")
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "features scenes -o FILE/f.npz",
-        "evaluate scenes --split dev --features f.npz --checkpoint m.npz --json FILE/j",
-        "rank scenes --split dev --features f.npz --checkpoint m.npz --matrix FILE/m",
-        "search --text dog scenes --features f.npz --checkpoint m.npz --report FILE/p",
-        "demo --out FILE",
-        "bench --scaling --out FILE",
-    ],
-)
-def test_commands_name_a_place_they_cannot_write_to(command, tmp_path, capsys):
-    file = tmp_path / "file"
-    file.write_text("x")
-    assert main(command.replace("FILE", str(file)).split()) == 1
-    error = capsys.readouterr().err
-    assert (
-        error.count("\n") == 1 and f"{file}/" in error and "cannot be written" in error
-    )

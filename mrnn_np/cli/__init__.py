@@ -16,6 +16,9 @@ import os
 import re
 import signal
 import sys
+import traceback
+
+from mrnn_np.progress import flush, printable, say
 
 COMMANDS = {
     "demo": "caption two photographs, then train a small m-RNN and report on it",
@@ -31,13 +34,21 @@ COMMANDS = {
     "bench": "measure speed and memory, beside PyTorch and others",
 }
 EMPTY = re.compile(r"--[a-z-]+=")  # an option whose value is empty
+ASKS_TO_END = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, `kill`, a closed terminal
+
+
+class Parser(argparse.ArgumentParser):
+    """Argparse, where what a user gave is shown as `printable` has it."""
+
+    def error(self, message: str) -> None:
+        super().error(printable(message, getattr(sys.stderr, "encoding", None)))
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the top level, with a line for every command."""
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {name:<{width}}{summary}" for name, summary in COMMANDS.items()]
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="mrnn-np",
         description="Captions for images with the m-RNN, from scratch in NumPy.",
         epilog="commands:\n" + "\n".join(lines) + "\n\n"
@@ -61,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     chosen = build_parser().parse_args(argv)
     module = importlib.import_module(f"mrnn_np.cli.{chosen.command}")
     summary = COMMANDS[chosen.command]
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"mrnn-np {chosen.command}",
         description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=f"example: {module.EXAMPLE}",
@@ -77,10 +88,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return module.run(args)
     except KeyboardInterrupt:
-        print("mrnn-np: stopped", file=sys.stderr)
+        say("mrnn-np: stopped")
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `head` does
-        sys.stderr.close()
         return 1
     except Exception as error:
         if chosen.debug or args.debug:
@@ -89,26 +99,74 @@ def main(argv: list[str] | None = None) -> int:
 
         used_wrongly = isinstance(error, WrongUse)
         program = parser.prog if used_wrongly else "mrnn-np"
-        print(f"{program}: error: {describe(error)}", file=sys.stderr)
+        say(f"{program}: error: {describe(error)}")
         return 2 if used_wrongly else 1
 
 
 def program() -> None:
     """Run the command line as a process: what `mrnn-np` calls."""
-    # Asked to end, do what Ctrl-C does: keep checkpoints, end worker processes.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    status = main()
-    # From here on there is nothing to keep: who asks again is obeyed at once.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    open_closed_streams()
+    asks = [getattr(signal, name) for name in ASKS_TO_END if hasattr(signal, name)]
+    asks = [n for n in asks if signal.getsignal(n) is not signal.SIG_IGN]  # `nohup`
+
+    def stop(number, frame) -> None:
+        # Asked once, tidy up: keep checkpoints, end worker processes. Who asks again
+        # meanwhile is obeyed at once, and without a word from Python.
+        for each in asks:
+            signal.signal(each, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    for each in asks:
+        signal.signal(each, stop)
+    try:
+        try:
+            status = main()
+        except SystemExit as stopped:  # argparse showed help, or what is wrong
+            status = stopped.code
+        except Exception:  # --debug
+            for line in traceback.format_exc().splitlines():
+                say(line)
+            status = 1
+        status = end_of_results() or status
+        # From here on there is nothing to keep.
+        for each in asks:
+            signal.signal(each, signal.SIG_DFL)
+    except KeyboardInterrupt:  # while main was at its end, of whatever kind
+        status = 130
     parallel = sys.modules.get("mrnn_np.parallel")
     if parallel is not None and parallel.LEFT_BEHIND.is_set():
         # Threads still multiply for nobody, and BLAS would take the memory from under
         # them while Python ends: a segmentation fault. So end without ado.
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(status)
     sys.exit(status)
+
+
+def open_closed_streams() -> None:
+    """Open what the shell has closed (`>&-`).
+
+    Otherwise the next file that is opened gets the number of standard output, and what
+    some library prints goes into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.set_inheritable(number, True)
+
+
+def end_of_results() -> int:
+    """Write what argparse may have left unwritten; return 1 if that fails."""
+    from mrnn_np.errors import InputError
+
+    try:
+        flush()
+    except BrokenPipeError:
+        return 1
+    except InputError as error:
+        say(f"mrnn-np: error: {error}")
+        return 1
+    return 0
 
 
 def describe(error: Exception) -> str:

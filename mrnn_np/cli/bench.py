@@ -79,8 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table, a row as soon as it is measured; 1 if a benchmark failed."""
-    from mrnn_np.progress import say
-    from mrnn_np.storage import check_places
+    from mrnn_np.outputs import check_places
+    from mrnn_np.progress import say, show, show_json
+    from mrnn_np.report import page_output
 
     unknown = [name for name in args.jobs if name not in JOBS]
     if unknown:
@@ -90,11 +91,11 @@ def run(args: argparse.Namespace) -> int:
     folder = benchmarks_folder()
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(args.threads))
     if args.scaling:
-        check_places(args.out / "scaling.html")
+        check_places(page_output(args.out / "scaling.html", "--out"))
         command = [sys.executable, str(folder / "scaling.py"), "--out", str(args.out)]
         return subprocess.run(command, env=environment).returncode
     if not args.json:
-        print(heading())
+        show(heading())
     failed, found = 0, []
     for name in args.jobs or JOBS:
         command = [sys.executable, str(folder / "worker.py"), name]
@@ -111,12 +112,12 @@ def run(args: argparse.Namespace) -> int:
             else:
                 found.append({"benchmark": name, **row})
                 if not args.json:
-                    print(table_line(row), flush=True)
+                    show(table_line(row))
         if status:
             say(f"mrnn-np: error: benchmark {name} failed, status {status}")
             failed += 1
     if args.json:
-        print(json.dumps(found, indent=2))
+        show_json(found)
     return 1 if failed else 0
 
 

@@ -4,7 +4,6 @@ Knows: how captions are asked for and shown. Does not know: how they are found.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from mrnn_np.cli.inputs import (
@@ -64,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the captions of every image that can be read; 1 if one could not."""
     from mrnn_np.errors import InputError
     from mrnn_np.images import load_image
-    from mrnn_np.progress import say
+    from mrnn_np.progress import say, show_json
 
     check_use(args)
     args.beam = beam_width(args)
@@ -94,9 +93,9 @@ def run(args: argparse.Namespace) -> int:
             }
         )
         if not args.json:
-            show(path, captions, many=args.nbest > 1 or args.sample)
+            show_captions(path, captions, many=args.nbest > 1 or args.sample)
     if args.json:
-        print(json.dumps(results, indent=2, ensure_ascii=False))
+        show_json(results)
     return 1 if failed else 0
 
 
@@ -156,11 +155,13 @@ def describe(model, features, args: argparse.Namespace, number: int) -> list:
     return model.sample(repeated, rng, args.temperature)
 
 
-def show(path: str, captions: list, many: bool) -> None:
+def show_captions(path: str, captions: list, many: bool) -> None:
     """Print captions for a person to read."""
+    from mrnn_np.progress import show
+
     if not many:
-        print(f"{path}: {captions[0].text}")
+        show(f"{path}: {captions[0].text}")
         return
-    print(path)
+    show(path)
     for caption in captions:
-        print(f"  {caption.log_prob:7.2f}  {caption.text}")
+        show(f"  {caption.log_prob:7.2f}  {caption.text}")

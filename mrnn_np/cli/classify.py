@@ -6,8 +6,6 @@ of them wrong, a cat is no longer a cat.
 Knows: how classes are named and shown. Does not know: how they are computed.
 """
 
-import json
-
 EXAMPLE = "mrnn-np classify cat.jpg --cnn efficientnet_lite0"
 SHOWN = 5
 
@@ -38,7 +36,7 @@ def run(args) -> int:
     from mrnn_np.cnn import load_cnn
     from mrnn_np.errors import InputError
     from mrnn_np.images import load_image
-    from mrnn_np.progress import say
+    from mrnn_np.progress import say, show, show_json
 
     cnn, names = load_cnn(args.cnn), class_names()
     found, failed = [], 0
@@ -61,9 +59,9 @@ def run(args) -> int:
         ]
         found.append({"image": path, "classes": classes})
         if not args.json:
-            print(path)
+            show(path)
             for each in classes:
-                print(f"  {each['probability']:6.1%}  {each['name']}")
+                show(f"  {each['probability']:6.1%}  {each['name']}")
     if args.json:
-        print(json.dumps({"cnn": cnn.name, "images": found}, indent=2))
+        show_json({"cnn": cnn.name, "images": found})
     return 1 if failed else 0

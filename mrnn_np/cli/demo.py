@@ -9,10 +9,10 @@ Knows: the order of the story. Does not know: how any of it is done.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from mrnn_np.cli.inputs import positive
+from mrnn_np.cli.inputs import files_read, positive
+from mrnn_np.progress import say, show
 
 EXAMPLE = "mrnn-np demo photo.jpg --out demo"
 SHIPPED = "flickr8k"
@@ -50,19 +50,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.report import Page
-    from mrnn_np.storage import check_places
+    from mrnn_np.outputs import check_places
+    from mrnn_np.report import Page, page_output
 
     page = Page(
         "m-RNN demo",
         "A shipped model on photographs, and a small one trained from nothing.",
     )
     report = args.out / "report.html"
-    check_places(report)
+    check_places(page_output(report, "--out"), inputs=files_read(args))
     failed = describe_photographs(args.images, page)
     train_on_scenes(args.epochs, page)
     page.save(report)
-    print(f"\nReport with pictures and curves: {report}")
+    show()
+    show(f"Report with pictures and curves: {report}")
     return 1 if failed else 0
 
 
@@ -86,13 +87,14 @@ def describe_photographs(paths: list[str], page) -> bool:
     from mrnn_np.errors import InputError
     from mrnn_np.models import load_model
 
-    print(f"1. Photographs, described by the shipped model {SHIPPED}\n")
+    show(f"1. Photographs, described by the shipped model {SHIPPED}")
+    show()
     images = photographs(paths)
     try:
         model = load_model(SHIPPED)
         extractor = load_extractor_of(model, SHIPPED)
     except InputError as error:
-        print(f"mrnn-np: error: {error}", file=sys.stderr)
+        say(f"mrnn-np: error: {error}")
         page.section("Photographs", f"Left out: {error}")
         return True
     features = extractor.features([image for _, image in images])
@@ -100,9 +102,9 @@ def describe_photographs(paths: list[str], page) -> bool:
     for (name, image), best in zip(
         images, model.caption(features, n_best=3), strict=True
     ):
-        print(f"   {name}: {best[0].text}")
+        show(f"   {name}: {best[0].text}")
         wall.append((image, best[0].text, [c.text for c in best[1:]]))
-    print()
+    show()
     from mrnn_np.report import caption_wall
 
     page.section(
@@ -127,10 +129,11 @@ def train_on_scenes(epochs: int, page) -> None:
     from mrnn_np.training import Trainer, TrainingConfig, prepare
 
     dataset = load_dataset("scenes")
-    print(
+    show(
         f"2. A small m-RNN learns from {len(dataset.split('train'))} drawn scenes, "
-        f"starting with random weights\n"
+        "starting with random weights"
     )
+    show()
     names = [name for split in ("train", "dev") for name in dataset.split(split)]
     extractor = load_extractor("scenes")
     matrix = extractor.features(dataset.images.open(name) for name in names)
@@ -144,15 +147,16 @@ def train_on_scenes(epochs: int, page) -> None:
     scores = rating.corpus
     from mrnn_np.metrics import perplexity
 
-    print(
-        f"\n   perplexity on {len(names)} new scenes: {perplexity(before):.1f} before, "
+    show()
+    show(
+        f"   perplexity on {len(names)} new scenes: {perplexity(before):.1f} before, "
         f"{scores['perplexity']:.2f} after; BLEU-4 {scores['BLEU-4']:.3f}"
     )
     result = find_scenes(model, dataset, features)
     shown = list(zip(names, captions, strict=True))[:SHOWN]
     for name, caption in shown[:5]:
-        print(f"   {name}: {caption.text}")
-        print(f"       a person would say: {dataset.captions[name][0]}")
+        show(f"   {name}: {caption.text}")
+        show(f"       a person would say: {dataset.captions[name][0]}")
     page.section(
         "Drawn scenes",
         "The model learned from drawings and five sentences for each. These drawings "
@@ -201,6 +205,6 @@ def find_scenes(model, dataset, features):
         ("image to sentence", "image to sentence, marginal"),
     ):
         first, chance = result.rows[row].at[1], result.rows[f"{task}, by chance"].at[1]
-        print(f"   {task}: right first for {first:.1f} % (by chance {chance:.1f} %)")
-    print()
+        show(f"   {task}: right first for {first:.1f} % (by chance {chance:.1f} %)")
+    show()
     return result

@@ -5,7 +5,6 @@ Knows: which numbers are reported. Does not know: how they are computed.
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,10 +14,12 @@ from mrnn_np.cli.inputs import (
     add_checkpoint,
     add_features,
     beam_width,
+    files_read,
     load_scoring,
     together,
     workers_of,
 )
+from mrnn_np.outputs import json_place
 
 EXAMPLE = (
     "mrnn-np evaluate flickr8k:DIR --split dev --features flickr8k.npz "
@@ -50,20 +51,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--json",
-        type=Path,
+        type=json_place,
         metavar="OUT",
         help="write the scores, their intervals and those of each image to OUT and the "
         "captions, in the form of COCO results, beside it to OUT with .captions.json; "
-        "a run that was stopped goes on from the captions it had, in OUT.part",
+        "a run that was stopped goes on from the captions it had, in OUT.part. With - "
+        "all of it goes to standard output, in place of the table",
     )
     add_backend(parser, "threads")
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.storage import check_places
+    from mrnn_np.outputs import STDOUT, check_places
 
     check_use(args)
-    check_places(args.json)
+    check_places(*outputs_of(args), inputs=files_read(args))
     args.beam = beam_width(args)
     if args.captions:
         rating, captions, dataset = from_file(args)
@@ -72,32 +74,66 @@ def run(args: argparse.Namespace) -> int:
         rating, captions, dataset, others = from_model(args)
     import numpy as np
 
-    scores = rating.corpus
     intervals = rating.intervals(np.random.default_rng(SEED))
-    source = args.captions or f"{together(args.checkpoint)}, beam {args.beam}"
-    if args.rerank:
-        source += f", reranked by {args.rerank}"
-    print(f"{dataset.name} {args.split}: {len(captions)} images, {source}")
-    print("              score    95 % interval over images")
-    for name, value in scores.items():
-        low, high = intervals[name]
-        digits = 2 if name == "perplexity" else 3
-        ends = f"{low:8.{digits}f} to{high:8.{digits}f}"
-        print(f"  {name:<12}{value:8.{digits}f}{ends}")
-    if others:
-        show_comparison(args.rerank, rating, others)
+    if args.json != STDOUT:
+        show_scores(args, dataset, captions, rating, intervals)
+        if others:
+            show_comparison(args.rerank, rating, others)
     if args.json:
-        from mrnn_np.captioning import remove_captions
-
         scores = {name: other.corpus for name, other in others.items()}
         write_results(args, rating, intervals, numbered(dataset, captions), scores)
-        remove_captions(parts_of(args.json))
+    if (folder := parts_of(args)) is not None:
+        from mrnn_np.captioning import remove_captions
+
+        remove_captions(folder)
     return 0
 
 
-def parts_of(goal: Path) -> Path:
+def outputs_of(args: argparse.Namespace) -> list:
+    """Return what --json asks for: scores, captions beside them, and blocks."""
+    from mrnn_np.metrics.results import results_output
+    from mrnn_np.outputs import STDOUT, Output, json_output
+
+    if args.json in (None, STDOUT):
+        return []
+    keys = ("dataset", "split", "checkpoint", "captions")
+    return [
+        json_output(args.json, "--json", "scores", keys),
+        results_output(captions_beside(args.json), "--json (its captions)"),
+        Output(parts_of(args), "--json (its blocks)", folder=True),
+    ]
+
+
+def captions_beside(goal: Path) -> Path:
+    """Return the file for the captions whose scores go to `goal`."""
+    return goal.with_name(f"{goal.stem}.captions.json")
+
+
+def parts_of(args: argparse.Namespace) -> Path | None:
     """Return the folder that keeps the captions until everything is written."""
-    return goal.with_name(f"{goal.name}.part")
+    from mrnn_np.outputs import STDOUT
+
+    if args.json in (None, STDOUT):
+        return None
+    return args.json.with_name(f"{args.json.name}.part")
+
+
+def show_scores(
+    args: argparse.Namespace, dataset, captions, rating, intervals: Mapping
+) -> None:
+    """Print the table of scores."""
+    from mrnn_np.progress import show
+
+    source = args.captions or f"{together(args.checkpoint)}, beam {args.beam}"
+    if args.rerank:
+        source += f", reranked by {args.rerank}"
+    show(f"{dataset.name} {args.split}: {len(captions)} images, {source}")
+    show("              score    95 % interval over images")
+    for name, value in rating.corpus.items():
+        low, high = intervals[name]
+        digits = 2 if name == "perplexity" else 3
+        ends = f"{low:8.{digits}f} to{high:8.{digits}f}"
+        show(f"  {name:<12}{value:8.{digits}f}{ends}")
 
 
 def check_use(args: argparse.Namespace) -> None:
@@ -123,7 +159,7 @@ def from_model(args: argparse.Namespace) -> tuple:
     """
     from mrnn_np.evaluation import evaluate, evaluate_reranked
 
-    workers, folder = workers_of(args), args.json and parts_of(args.json)
+    workers, folder = workers_of(args), parts_of(args)
     model, dataset, features = load_scoring(args)
     names = images_of(dataset, args.split)
     names = [name for name in names if name not in features.failed]
@@ -157,12 +193,15 @@ def from_model(args: argparse.Namespace) -> tuple:
 
 def show_comparison(similarity: str, rating, others: Mapping) -> None:
     """Print a row a rating: before reranking, after it, and what it could reach."""
+    from mrnn_np.progress import show
+
     rows = {"beam": others["beam"], f"reranked by {similarity}": rating} | others
     scores = [row.corpus for row in rows.values()]
     columns = [name for name in scores[0] if all(name in row for row in scores)]
-    print(f"\n{'':<20}" + "".join(f"{name:>9}" for name in columns))
+    show()
+    show(f"{'':<20}" + "".join(f"{name:>9}" for name in columns))
     for name, row in zip(rows, scores, strict=True):
-        print(f"  {name:<18}" + "".join(f"{row[column]:9.3f}" for column in columns))
+        show(f"  {name:<18}" + "".join(f"{row[column]:9.3f}" for column in columns))
 
 
 def from_file(args: argparse.Namespace) -> tuple:
@@ -213,13 +252,17 @@ def write_results(
     captions: Mapping[int | str, str],
     others: Mapping[str, Mapping[str, float]],
 ) -> None:
-    """Write scores and captions, each to a file that appears whole or not at all."""
+    """Write scores and captions, each to a file that appears whole or not at all.
+
+    On standard output the captions stand among the scores.
+    """
     from mrnn_np.metrics.results import write_results as write_captions
+    from mrnn_np.outputs import STDOUT, write_json
     from mrnn_np.progress import say
-    from mrnn_np.storage import atomic_write
 
     each = {name: values.tolist() for name, values in rating.each.items()}
     summary = {
+        "kind": "scores",
         "dataset": args.dataset,
         "split": args.split,
         "checkpoint": together(args.checkpoint or []),
@@ -234,9 +277,12 @@ def write_results(
             for i, image in enumerate(captions)
         ],
     }
-    with atomic_write(args.json) as temporary:
-        text = json.dumps(summary, indent=1, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
-    results = args.json.with_name(f"{args.json.stem}.captions.json")
+    if args.json == STDOUT:
+        for entry in summary["images"]:
+            entry["caption"] = captions[entry["image_id"]]
+        write_json(STDOUT, summary)
+        return
+    write_json(args.json, summary)
+    results = captions_beside(args.json)
     write_captions(results, captions)
     say(f"{args.json}: the scores of every image; {results}: the captions")

@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from mrnn_np.cli.inputs import add_backend, workers_of
+from mrnn_np.cli.inputs import add_backend, files_read, workers_of
 
 DEFAULT_CNN = "efficientnet_lite0"
 EXAMPLE = (
@@ -35,11 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.data import load_dataset
     from mrnn_np.extraction import extract_features
-    from mrnn_np.progress import say
-    from mrnn_np.storage import check_places
+    from mrnn_np.outputs import Output, check_places
+    from mrnn_np.progress import say, show
+    from mrnn_np.storage import npz_output
 
     workers = workers_of(args)
-    check_places(args.output)
+    check_places(
+        npz_output(args.output, "--output", "features"),
+        Output(f"{args.output}.part", "--output (its blocks)", folder=True),
+        inputs=files_read(args),
+    )
     dataset = load_dataset(args.dataset)
     for remark in dataset.remarks:
         say(f"{dataset.name}: {remark}")
@@ -53,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     )
     seconds = time.perf_counter() - start
     failed = f", {len(features.failed)} could not be read" if features.failed else ""
-    print(
+    show(
         f"{args.output}: {len(features)} images, {features.size} numbers each by {cnn}"
         f"{failed}, {seconds:.1f} s"
     )

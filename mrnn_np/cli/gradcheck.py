@@ -5,7 +5,6 @@ checks themselves are in mrnn_np/gradcheck.py, the cases in mrnn_np/gradient_cas
 """
 
 import argparse
-import sys
 
 EXAMPLE = "mrnn-np gradcheck --seed 3"
 
@@ -18,19 +17,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.gradient_cases import run_all
+    from mrnn_np.progress import say, show
 
-    print(f"{'layer':<26}{'of':<10}{'entries':>8}{'worst error':>13}{'limit':>8}")
+    show(f"{'layer':<26}{'of':<10}{'entries':>8}{'worst error':>13}{'limit':>8}")
     failed = []
     for case, check in run_all(args.seed):
         mark = "ok" if check.passed else "WRONG"
-        print(
+        show(
             f"{case:<26}{check.name:<10}{check.entries:>8}{check.error:>13.1e}"
-            f"{check.limit:>8.0e}  {mark}",
-            flush=True,
+            f"{check.limit:>8.0e}  {mark}"
         )
         if not check.passed:
             failed.append((case, check))
     for case, check in failed:
-        print(f"mrnn-np: {case}: {check}", file=sys.stderr)
-    print("all gradients are right" if not failed else f"{len(failed)} wrong")
+        say(f"mrnn-np: {case}: {check}")
+    show("all gradients are right" if not failed else f"{len(failed)} wrong")
     return 1 if failed else 0

@@ -10,6 +10,33 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+# Options that name files to be read; `files_read` knows what the others mean.
+READ = ("captions", "config", "features", "file", "image", "images", "rerank_features")
+
+
+def files_read(args: argparse.Namespace) -> list[Path]:
+    """Return the files that a command reads because its options, any of them, say so.
+
+    Of a data set that is a folder nothing is listed: what lies in it is no output of
+    this project, and so never replaced (`mrnn_np.outputs`).
+    """
+    from mrnn_np.storage import cache_folder, weights_folder
+
+    options, paths = vars(args), []
+    for name in READ:
+        value = options.get(name) or []
+        paths += value if isinstance(value, list) else [value]
+    for name in options.get("checkpoint") or ():
+        paths += [name, weights_folder() / f"{name}.npz"]  # a file or a shipped model
+    cnn = options.get("cnn") or ""
+    for name in (cnn, *cnn.split("+")) if cnn else ():
+        paths += [name, cache_folder() / "cnn" / f"{name}.npz"]
+    for name in ("dataset", "rerank"):
+        place = (options.get(name) or "").partition(":")[2]
+        if place and not Path(place).is_dir():
+            paths.append(place)
+    return [Path(path) for path in paths]
+
 
 def add_features(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Add --features F, at least once where required."""

@@ -4,18 +4,19 @@ Knows: what is asked for and how the table looks. Does not know: how it is compu
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from mrnn_np.cli.inputs import (
     add_backend,
     add_checkpoint,
     add_features,
+    files_read,
     load_scoring,
     positive,
     together,
     workers_of,
 )
+from mrnn_np.outputs import json_place
 
 EXAMPLE = (
     "mrnn-np rank flickr8k:DIR --split dev --features flickr8k.npz "
@@ -59,7 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_backend(parser, "threads")
     parser.add_argument(
-        "--json", type=Path, metavar="OUT", help="write the table to OUT"
+        "--json",
+        type=json_place,
+        metavar="OUT",
+        help="write the table to OUT, with - to standard output in place of the table",
     )
     parser.add_argument(
         "--report",
@@ -77,14 +81,14 @@ def run(args: argparse.Namespace) -> int:
 
     from mrnn_np.errors import InputError, WrongUse
     from mrnn_np.machine import gemm_speed
+    from mrnn_np.outputs import STDOUT, check_places
     from mrnn_np.progress import say
     from mrnn_np.retrieval.protocol import retrieve
-    from mrnn_np.storage import check_places
 
     if args.shortlist is not None and args.matrix:
         raise WrongUse("--matrix keeps an exact matrix: leave out --shortlist")
     workers = workers_of(args)
-    check_places(args.json, args.report, args.matrix)
+    check_places(*outputs_of(args), inputs=files_read(args))
     model, dataset, features = load_scoring(args)
     names = [n for n in dataset.split(args.split) if n not in features.failed]
     if not names:
@@ -104,19 +108,43 @@ def run(args: argparse.Namespace) -> int:
     limit = (before + gemm_speed(workers.count())) / 2 if here else None
     for line in effort(result, seconds, limit):
         say(line)
-    print(
-        f"{dataset.name} {args.split}: {len(names)} images, "
-        f"{len(result.sentences)} sentences, {together(args.checkpoint)}"
-    )
-    print(f"{'':34}{'R@1':>7}{'R@5':>7}{'R@10':>7}{'median':>9}{'mean':>8}")
-    for name, row in result.rows.items():
-        recalls = "".join(f"{value:7.1f}" for value in row.at.values())
-        print(f"  {name:<32}{recalls}{row.median:9.1f}{row.mean:8.1f}")
+    if args.json != STDOUT:
+        show_table(args, result, dataset)
     if args.json:
         write_table(args, result)
     if args.report:
         write_page(args, result, dataset)
     return 0
+
+
+def outputs_of(args: argparse.Namespace) -> list:
+    """Return what the options ask for: table, page, matrix and its blocks."""
+    from mrnn_np.outputs import Output, json_output
+    from mrnn_np.report import page_output
+    from mrnn_np.storage import npz_output
+
+    keys = ("dataset", "split", "checkpoint", "samples")
+    blocks = args.matrix and Path(f"{args.matrix}.part")
+    return [
+        json_output(args.json, "--json", "ranks", keys),
+        page_output(args.report, "--report"),
+        npz_output(args.matrix, "--matrix", "likelihoods"),
+        Output(blocks, "--matrix (its blocks)", folder=True),
+    ]
+
+
+def show_table(args: argparse.Namespace, result, dataset) -> None:
+    """Print a row a way of searching."""
+    from mrnn_np.progress import show
+
+    show(
+        f"{dataset.name} {args.split}: {len(result.names)} images, "
+        f"{len(result.sentences)} sentences, {together(args.checkpoint)}"
+    )
+    show(f"{'':34}{'R@1':>7}{'R@5':>7}{'R@10':>7}{'median':>9}{'mean':>8}")
+    for name, row in result.rows.items():
+        recalls = "".join(f"{value:7.1f}" for value in row.at.values())
+        show(f"  {name:<32}{recalls}{row.median:9.1f}{row.mean:8.1f}")
 
 
 def sample_training(dataset, features, count: int, rng) -> list[str]:
@@ -180,9 +208,10 @@ def write_page(args: argparse.Namespace, result, dataset) -> None:
 
 def write_table(args: argparse.Namespace, result) -> None:
     """Write the rows of the table as JSON, whole or not at all."""
-    from mrnn_np.storage import atomic_write
+    from mrnn_np.outputs import write_json
 
     summary = {
+        "kind": "ranks",
         "dataset": args.dataset,
         "split": args.split,
         "checkpoint": together(args.checkpoint),
@@ -198,5 +227,4 @@ def write_table(args: argparse.Namespace, result) -> None:
             for name, row in result.rows.items()
         },
     }
-    with atomic_write(args.json) as temporary:
-        temporary.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, summary)

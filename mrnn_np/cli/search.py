@@ -4,13 +4,13 @@ Knows: what is asked for and how results are shown. Does not know: how they are 
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mrnn_np.cli.inputs import (
     add_checkpoint,
     add_features,
+    files_read,
     load_extractor_of,
     load_scoring,
     positive,
@@ -53,11 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.storage import check_places
+    from mrnn_np.outputs import check_places
+    from mrnn_np.progress import show, show_json
+    from mrnn_np.report import page_output
 
     find = find_images if args.text is not None else find_sentences
-    check_places(args.report)
-    title, explained, results, show = find(args)
+    check_places(page_output(args.report, "--report"), inputs=files_read(args))
+    title, explained, results, add_to = find(args)
     if args.json:
         query = {"text": args.text} if args.text is not None else {"image": args.image}
         summary = {
@@ -67,16 +69,17 @@ def run(args: argparse.Namespace) -> int:
             "checkpoint": together(args.checkpoint),
             "results": results,
         }
-        print(json.dumps(summary, indent=1, ensure_ascii=False))
+        show_json(summary)
     else:
-        print(f"{title}\n{explained}")
+        show(title)
+        show(explained)
         for rank, result in enumerate(results, start=1):
-            print(f"{rank:4}  {line_of(result)}")
+            show(f"{rank:4}  {line_of(result)}")
     if args.report:
         from mrnn_np.report import Page
 
         page = Page("m-RNN search", f"{title}, model {together(args.checkpoint)}")
-        show(page)
+        add_to(page)
         page.save(args.report)
     return 0
 
@@ -109,7 +112,7 @@ def find_images(args: argparse.Namespace) -> tuple:
     -------
     title, explained : what was searched, and what the score is.
     results : one dict a result, as --json prints it.
-    show : adds the results to a page.
+    add_to : adds the results to a page.
     """
     import numpy as np
 
@@ -135,10 +138,10 @@ def find_images(args: argparse.Namespace) -> tuple:
     )
     explained = "score: log P(sentence | image), nats"
 
-    def show(page) -> None:
+    def add_to(page) -> None:
         page.section("Found", explained, picture_wall(dataset.images, results))
 
-    return title, explained, results, show
+    return title, explained, results, add_to
 
 
 def find_sentences(args: argparse.Namespace) -> tuple:
@@ -191,7 +194,7 @@ def find_sentences(args: argparse.Namespace) -> tuple:
         "training images, nats"
     )
 
-    def show(page) -> None:
+    def add_to(page) -> None:
         from mrnn_np.report.retrieval_wall import sentence_list
 
         lines = [(f"{r['score']:.2f}  {r['sentence']}", False) for r in results]
@@ -203,7 +206,7 @@ def find_sentences(args: argparse.Namespace) -> tuple:
             picture_wall(dataset.images, results),
         )
 
-    return title, explained, results, show
+    return title, explained, results, add_to
 
 
 def picture_wall(images, results: Sequence[Mapping]) -> str:

@@ -7,7 +7,7 @@ Does not know: how any of them is done.
 import argparse
 from pathlib import Path
 
-from mrnn_np.cli.inputs import add_features, load_features
+from mrnn_np.cli.inputs import add_features, files_read, load_features
 
 EXAMPLE = (
     "mrnn-np train flickr8k:DIR --features flickr8k.npz --out runs/flickr8k\n"
@@ -39,13 +39,21 @@ def run(args: argparse.Namespace) -> int:
 
     from mrnn_np.data import UNK, load_dataset
     from mrnn_np.models import MRNNConfig
-    from mrnn_np.progress import say
+    from mrnn_np.outputs import Output, check_places
+    from mrnn_np.progress import say, show
+    from mrnn_np.storage import npz_output
     from mrnn_np.training import Trainer, load_config, prepare
 
     model_config, config = load_config(args.config, MRNNConfig)
     dataset = load_dataset(args.dataset)
     features = load_features(args.features)
     out = args.out or Path("runs") / dataset.name
+    check_places(
+        npz_output(out / "best.npz", "--out", "checkpoint"),
+        npz_output(out / "last.npz", "--out", "checkpoint"),
+        Output(out / "log.jsonl", "--out"),
+        inputs=files_read(args),
+    )
     model, train, dev = prepare(dataset, features, model_config, config)
     sizes = sum(value.size for value in model.params.values())
     say(
@@ -60,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         )
     history = Trainer(model, config, out).fit(train, dev, resume=args.resume)
     best = min(history, key=lambda entry: entry["dev_loss"])
-    print(
+    show(
         f"{out}/best.npz: dev perplexity {best['dev_perplexity']:.2f} "
         f"after epoch {best['epoch']} of {len(history)}"
     )

@@ -37,18 +37,20 @@ def add_arguments(parser) -> None:
 def run(args) -> int:
     """Do what was asked; print the table or the path of the converted file."""
     from mrnn_np import convert
+    from mrnn_np.progress import show
 
     if args.action == "list":
-        print(table(convert.entries()))
+        for line in table(convert.entries()):
+            show(line)
     elif args.action == "get":
-        print(convert.get(args.name, verify=True))
+        show(str(convert.get(args.name, verify=True)))
     else:
-        print(convert.convert_file(args.file, args.arch, args.out))
+        show(str(convert.convert_file(args.file, args.arch, args.out)))
     return 0
 
 
-def table(entries) -> str:
-    """Lay the entries out in columns, as wide as what stands in them."""
+def table(entries) -> list[str]:
+    """Lay the entries out in columns, as wide as what stands in them, a line each."""
     head = ("name", "architecture", "layers", "licence", "MB", "where")
     rows = [
         (
@@ -70,4 +72,4 @@ def table(entries) -> str:
             for i, (cell, width) in enumerate(zip(cells, widths, strict=False))
         ]
         lines.append("  ".join([*cells, where]))
-    return "\n".join(lines)
+    return lines

@@ -11,8 +11,15 @@ from pathlib import Path
 
 from mrnn_np.convert.manifest import find_network, load_manifest, recognise
 from mrnn_np.errors import InputError
+from mrnn_np.outputs import check_places
 from mrnn_np.progress import say as say_on_stderr
-from mrnn_np.storage import cache_folder, file_sha256, load_arrays, save_arrays
+from mrnn_np.storage import (
+    cache_folder,
+    file_sha256,
+    load_arrays,
+    npz_output,
+    save_arrays,
+)
 
 
 def converted_path(name: str) -> Path:
@@ -76,8 +83,9 @@ def convert_file(
 
     Raises
     ------
-    InputError : not readable, of no known network, or `out` cannot be written or
-        does not end in .npz (which is how `load_cnn` tells a file from a name).
+    InputError : not readable, of no known network; or `out` cannot be written, would
+        replace something else than converted weights, or does not end in .npz (which
+        is how `load_cnn` tells a file from a name).
     """
     from mrnn_np.cnn.preprocessing import PREPROCESSING
     from mrnn_np.convert.mapping import apply_layout, detect_layout
@@ -86,6 +94,7 @@ def convert_file(
     path = Path(path)
     if out is not None and Path(out).suffix != ".npz":
         raise InputError(f"{out}: the new file's name must end in .npz")
+    check_places(npz_output(out, "-o", "cnn"), inputs=[path])
     tensors = read_tensors(path)
     if "header.json" in tensors:
         raise InputError(f"{path}: is converted already: give it to --cnn as it is")
@@ -104,9 +113,8 @@ def convert_file(
         name, licence, origin = path.stem, "unknown", "a file given by the user"
     if out is None:
         out = converted_path(name) if known else Path(f"{name}.npz")
+        check_places(npz_output(out, "the new file", "cnn"), inputs=[path])
     out = Path(out)
-    if out.exists() and out.samefile(path):
-        raise InputError(f"{path}: would be overwritten: give another file with -o")
     header = {
         "name": name,
         "architecture": layout.architecture,

@@ -13,17 +13,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mrnn_np.errors import InputError
-from mrnn_np.storage import atomic_write
+from mrnn_np.outputs import Output, write_json
 
 FORM = '[{"image_id": ID, "caption": "..."}, ...]'
+# A first entry of these two keys, laid out as `write_results` does.
+BEGINNING = rb'\[\n \{\n  "image_id": [^\n]+,\n  "caption": "[^\n]*"\n \}(,|\n\])'
 
 
 def write_results(path: str | Path, captions: Mapping[int | str, str]) -> None:
     """Write image id -> caption; the file appears whole or not at all."""
     entries = [{"image_id": image, "caption": text} for image, text in captions.items()]
-    with atomic_write(path) as temporary:
-        text = json.dumps(entries, indent=1, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_json(path, entries)
+
+
+def results_output(path: str | Path | None, option: str) -> Output:
+    """Describe a file of `write_results` that a command will write."""
+    return Output(path, option, "a file of captions of mrnn_np", BEGINNING)
 
 
 def read_results(path: str | Path) -> dict[int | str, str]:

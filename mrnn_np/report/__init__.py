@@ -5,8 +5,15 @@ network, no script and no file beside it.
 """
 
 from mrnn_np.report.charts import line_chart
-from mrnn_np.report.page import Page, table
+from mrnn_np.report.page import Page, page_output, table
 from mrnn_np.report.retrieval_wall import add_retrieval
 from mrnn_np.report.walls import caption_wall
 
-__all__ = ["Page", "add_retrieval", "caption_wall", "line_chart", "table"]
+__all__ = [
+    "Page",
+    "add_retrieval",
+    "caption_wall",
+    "line_chart",
+    "page_output",
+    "table",
+]

@@ -3,11 +3,12 @@
 Knows: HTML. Does not know: charts or captions.
 """
 
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from mrnn_np.storage import atomic_write
+from mrnn_np.outputs import Output, atomic_write
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2330; --paper: #fbfaf7; --line: #d9d6cd;
@@ -43,6 +44,10 @@ h3 .soft { font-weight: normal; margin-left: .5rem; }
   .beside { grid-template-columns: 1fr; } }
 svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 """
+GENERATOR = '<meta name="generator" content="mrnn-np">'
+OLD_STYLE = "<style>\n:root { color-scheme: light dark; --ink: "  # before GENERATOR
+MARKS = "|".join(map(re.escape, (GENERATOR, OLD_STYLE)))
+BEGINNING = f"<!doctype html>\n.*?({MARKS})".encode()
 
 
 class Page:
@@ -72,6 +77,7 @@ class Page:
         """Return the whole page."""
         return (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+            f"{GENERATOR}\n"
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{escape(self.title)}</title>\n<style>{STYLE}</style></head>\n"
             "<body>\n" + "\n".join(self.parts) + "\n</body></html>\n"
@@ -80,7 +86,13 @@ class Page:
     def save(self, path: str | Path) -> None:
         """Write the page to one file, atomically."""
         with atomic_write(path) as temporary:
-            temporary.write_text(self.html(), encoding="utf-8")
+            # Halves of characters, which UTF-8 cannot spell, are shown by number.
+            temporary.write_bytes(self.html().encode("utf-8", "backslashreplace"))
+
+
+def page_output(path: str | Path | None, option: str) -> Output:
+    """Describe a page that a command will write."""
+    return Output(path, option, "a page of mrnn-np", BEGINNING)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -44,7 +44,7 @@ def test_the_table_is_as_wide_as_its_contents():
         Entry("a", "alexnet", "conv1 to fc8", "MIT", 5.4, None),
         Entry("long_name", "vgg16", "conv1_1", "BSD", 550.0, "/x/y.npz"),
     ]
-    assert table(entries).splitlines() == [
+    assert table(entries) == [
         "name       architecture  layers        licence   MB  where",
         "a          alexnet       conv1 to fc8  MIT        5  not here: weights get a",
         "long_name  vgg16         conv1_1       BSD      550  /x/y.npz",
@@ -119,7 +119,11 @@ def make_good(home):
         (make_other_network, ["convert", "f.npz"], "no network known here"),
         (make_incomplete, ["convert", "f.npz"], "'features.0.bias' of shape (64,)"),
         (make_good, ["convert", "f.npz", "--arch", "resnet"], "unknown architecture"),
-        (make_good, ["convert", "f.npz", "-o", "f.npz"], "would be overwritten"),
+        (
+            make_good,
+            ["convert", "f.npz", "-o", "f.npz"],
+            "would overwrite f.npz, which is read",
+        ),
         (make_good, ["convert", "f.npz", "-o", "new"], "must end in .npz"),
         (make_good, ["convert", "f.npz", "-o", "f.npz/x.npz"], "cannot be written"),
     ],
