@@ -283,13 +283,15 @@ def delete_unfinished(goal: Path) -> None:
     """
     if fcntl is None:
         return
-    begin = f".{goal.name}."
-    for entry in os.scandir(goal.parent):
-        if not entry.name.startswith(begin) or not entry.name.endswith(UNFINISHED):
-            continue
-        with contextlib.suppress(OSError), open(entry.path, "rb+") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(entry.path)
+    begin, names = f".{goal.name}.", []
+    with contextlib.suppress(OSError):  # a folder that may be written, but not listed
+        names = os.listdir(goal.parent)
+    for name in names:
+        if name.startswith(begin) and name.endswith(UNFINISHED):
+            left = goal.parent / name
+            with contextlib.suppress(OSError), open(left, "rb+") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
 
 
 def _permissions(goal: Path) -> int:

@@ -109,13 +109,18 @@ def say(message: str) -> None:
         _write(sys.stderr, printable(message, _encoding(sys.stderr)) + "\n")
 
 
+def _is_open(stream: TextIO | None) -> bool:
+    """Whether there is a stream: there is none after `>&-`."""
+    return stream is not None and not getattr(stream, "closed", False)
+
+
 def _encoding(stream: TextIO | None) -> str | None:
     return getattr(stream, "encoding", None)
 
 
 def _write(stream: TextIO | None, text: str) -> None:
-    """Write a text at once; nothing where there is no stream (`>&-`)."""
-    if stream is None or stream.closed:
+    """Write a text at once, where there is a stream."""
+    if not _is_open(stream):
         return
     try:
         stream.write(text)
@@ -172,7 +177,7 @@ def progress(
     """
     if total is None and hasattr(items, "__len__"):
         total = len(items)
-    if sys.stderr is not None and sys.stderr.isatty():
+    if _is_open(sys.stderr) and sys.stderr.isatty():
         from tqdm import tqdm
 
         yield from tqdm(items, total=total, desc=label, unit=unit, leave=False)

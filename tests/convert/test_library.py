@@ -42,7 +42,7 @@ def test_convert_a_file_that_it_does_not_know(home):
     with pytest.raises(InputError, match="converted already"):
         library.convert_file(path)
     os.chdir(home)
-    with pytest.raises(InputError, match="would overwrite .*, which is read"):
+    with pytest.raises(InputError, match=r"would overwrite .*, which is read"):
         library.convert_file(file)
     assert file.read_bytes() == WEIGHTS
 
