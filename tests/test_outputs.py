@@ -166,6 +166,37 @@ def test_the_folder_may_be_one_that_cannot_be_synced_or_listed(tmp_path, monkeyp
     assert (tmp_path / "f").read_text() == "new"
 
 
+FULL = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from mrnn_np.errors import InputError
+from mrnn_np.storage import load_arrays, save_arrays
+arrays = {"a": np.arange(3000.0), "b": np.zeros(0), "c": np.arange(99)}
+save_arrays("whole.npz", "cnn", {}, arrays)
+size, hard = Path("whole.npz").stat().st_size, resource.RLIM_INFINITY
+before = Path("whole.npz").read_bytes()
+for limit in [*range(0, size, 997), *range(size - 400, size, 7)]:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        save_arrays("whole.npz", "cnn", {}, arrays)
+    except InputError as error:
+        assert str(error) == "whole.npz: cannot be written: File too large", error
+    else:
+        raise AssertionError(f"{limit} bytes were enough for {size}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert Path("whole.npz").read_bytes() == before
+assert [path.name for path in Path().iterdir()] == ["whole.npz"]
+"""
+
+
+def test_wherever_the_disk_is_full_the_file_is_named_and_the_old_one_stays(tmp_path):
+    pytest.importorskip("resource")
+    done = subprocess.run([sys.executable, "-c", FULL], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 # What killed writers leave.
 
 

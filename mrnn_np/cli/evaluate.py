@@ -75,10 +75,7 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     intervals = rating.intervals(np.random.default_rng(SEED))
-    if args.json != STDOUT:
-        show_scores(args, dataset, captions, rating, intervals)
-        if others:
-            show_comparison(args.rerank, rating, others)
+    # What is printed comes last: whoever reads it may go away, as `head` does.
     if args.json:
         scores = {name: other.corpus for name, other in others.items()}
         write_results(args, rating, intervals, numbered(dataset, captions), scores)
@@ -86,6 +83,10 @@ def run(args: argparse.Namespace) -> int:
         from mrnn_np.captioning import remove_captions
 
         remove_captions(folder)
+    if args.json != STDOUT:
+        show_scores(args, dataset, captions, rating, intervals)
+        if others:
+            show_comparison(args.rerank, rating, others)
     return 0
 
 

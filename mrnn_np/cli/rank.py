@@ -108,12 +108,13 @@ def run(args: argparse.Namespace) -> int:
     limit = (before + gemm_speed(workers.count())) / 2 if here else None
     for line in effort(result, seconds, limit):
         say(line)
-    if args.json != STDOUT:
-        show_table(args, result, dataset)
-    if args.json:
-        write_table(args, result)
+    # What is printed comes last: whoever reads it may go away, as `head` does.
     if args.report:
         write_page(args, result, dataset)
+    if args.json:
+        write_table(args, result)
+    if args.json != STDOUT:
+        show_table(args, result, dataset)
     return 0
 
 

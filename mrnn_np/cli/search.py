@@ -60,6 +60,12 @@ def run(args: argparse.Namespace) -> int:
     find = find_images if args.text is not None else find_sentences
     check_places(page_output(args.report, "--report"), inputs=files_read(args))
     title, explained, results, add_to = find(args)
+    if args.report:
+        from mrnn_np.report import Page
+
+        page = Page("m-RNN search", f"{title}, model {together(args.checkpoint)}")
+        add_to(page)
+        page.save(args.report)
     if args.json:
         query = {"text": args.text} if args.text is not None else {"image": args.image}
         summary = {
@@ -75,12 +81,6 @@ def run(args: argparse.Namespace) -> int:
         show(explained)
         for rank, result in enumerate(results, start=1):
             show(f"{rank:4}  {line_of(result)}")
-    if args.report:
-        from mrnn_np.report import Page
-
-        page = Page("m-RNN search", f"{title}, model {together(args.checkpoint)}")
-        add_to(page)
-        page.save(args.report)
     return 0
 
 

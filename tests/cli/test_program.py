@@ -11,7 +11,8 @@ import pytest
 
 def python(*lines):
     command = [sys.executable, "-c", "\n".join(lines)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen(command, **pipes)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -33,6 +34,80 @@ def test_a_process_that_is_asked_to_end_does_what_ctrl_c_does(number):
     out, error = process.communicate(timeout=60)
     assert (out.strip(), error.strip()) == (b"kept", b"mrnn-np: stopped")
     assert process.returncode == 130
+
+
+SLOW_END = """
+import time, types, sys, mrnn_np.cli as cli
+def slow(*arguments): print('ending', flush=True); time.sleep({pause})
+def run(args):
+    try: print('ready', flush=True); time.sleep(60)
+    finally: {cleaning}
+cli.say = {say}
+module = types.SimpleNamespace(
+    EXAMPLE='', add_arguments=lambda parser: None, run=run)
+cli.importlib = types.SimpleNamespace(import_module=lambda name: module)
+sys.argv = ['mrnn-np', 'train']
+cli.program()
+"""
+
+
+@pytest.mark.parametrize("place", ["tidying up", "the last word"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_asks_again_is_obeyed_at_once_and_without_a_traceback(place, number):
+    tidying = place == "tidying up"
+    process = python(
+        SLOW_END.format(
+            pause=60,
+            cleaning="slow()" if tidying else "pass",
+            say="cli.say" if tidying else "slow",
+        )
+    )
+    assert process.stdout.readline().strip() == b"ready"
+    os.kill(process.pid, number)
+    assert process.stdout.readline().strip() == b"ending"
+    os.kill(process.pid, number)
+    error = process.communicate(timeout=60)[1]
+    assert error == b"" and process.returncode == -number
+
+
+def test_a_handler_of_a_command_leaves_no_traceback_either():
+    """Training takes the first Ctrl-C itself and raises at the second: a third."""
+    process = python(
+        "import signal",
+        SLOW_END.format(
+            pause=0,
+            cleaning="signal.signal(signal.SIGINT, before)",
+            say="lambda text: slow() or time.sleep(60)",
+        ).replace(
+            "    try: print",
+            "    def twice(number, frame):\n"
+            "        asked.append(number)\n"
+            "        print('asked', flush=True)\n"
+            "        if len(asked) == 2: raise KeyboardInterrupt\n"
+            "    asked, before = [], signal.signal(signal.SIGINT, twice)\n"
+            "    try: print",
+        ),
+    )
+    for expected in (b"ready", b"asked", b"asked"):
+        assert process.stdout.readline().strip() == expected
+        os.kill(process.pid, signal.SIGINT)
+    assert process.stdout.readline().strip() == b"ending"
+    os.kill(process.pid, signal.SIGINT)
+    error = process.communicate(timeout=60)[1]
+    assert error == b"" and process.returncode in (130, -signal.SIGINT)
+
+
+def test_who_was_told_to_ignore_a_hangup_ignores_it():
+    """`nohup mrnn-np train`."""
+    code = SLOW_END.format(pause=0, cleaning="pass", say="cli.say")
+    process = python(
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)",
+        code.replace("time.sleep(60)", "sys.stdin.readline(); print('done')"),
+    )
+    assert process.stdout.readline().strip() == b"ready"
+    os.kill(process.pid, signal.SIGHUP)
+    out, error = process.communicate(b"\n", timeout=60)
+    assert (out.strip(), error) == (b"done", b"")
 
 
 @pytest.mark.parametrize("left", [True, False])

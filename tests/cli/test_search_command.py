@@ -6,17 +6,16 @@ import re
 
 import numpy as np
 import pytest
+import small_model
+from small_model import SEARCHED, TRAINING
 
 from mrnn_np import machine
 from mrnn_np.cli import demo, main
-from mrnn_np.data import Vocabulary, load_dataset, tokenize
+from mrnn_np.data import load_dataset, tokenize
 from mrnn_np.data.scenes.features import SceneFeatures
-from mrnn_np.extractors import identity
 from mrnn_np.features import Features
 from mrnn_np.images import NoImages
-from mrnn_np.models import MRNN, MRNNConfig, load_model
-
-TRAINING, SEARCHED = 6, 5
+from mrnn_np.models import load_model
 
 
 @pytest.fixture(scope="module")
@@ -26,29 +25,8 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def folder(dataset, tmp_path_factory):
-    """Features of a few scenes, an untrained model that looks at them, a picture."""
     folder = tmp_path_factory.mktemp("search")
-    training, searched = dataset.split("train"), dataset.split("dev")
-    names = training[:TRAINING] + searched[:SEARCHED]
-    failed = dict.fromkeys(training[TRAINING:] + searched[SEARCHED:], "left out")
-    matrix = SceneFeatures().features(map(dataset.images.open, names))
-    extractor = identity(SceneFeatures())
-    Features(names, matrix, extractor, "scenes", failed).save(folder / "f.npz")
-    Features(names[TRAINING:], matrix[TRAINING:], extractor, "scenes", failed).save(
-        folder / "dev_only.npz"
-    )
-    words = Vocabulary.build(
-        [tokenize(text) for name in names for text in dataset.captions[name]], 1
-    )
-    rng = np.random.default_rng(0)
-    config = MRNNConfig(
-        image_size=236, embedding_size=6, recurrent_size=6, multimodal_size=8
-    )
-    model = MRNN(config, words, rng, extractor=extractor)
-    model.params["Wo"] = rng.standard_normal(model.params["Wo"].shape, np.float32)
-    model.set_feature_statistics(matrix)
-    model.save(folder / "model.npz")
-    dataset.images.open(searched[2]).save(folder / "photo.png")
+    small_model.make(folder, dataset)
     return folder
 
 
