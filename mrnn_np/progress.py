@@ -103,9 +103,10 @@ def _write_results(text: str) -> None:
 def say(message: str) -> None:
     """Write one line to stderr (results go to stdout, remarks to stderr).
 
-    A remark that cannot be written is left out: no work ends for it.
+    A remark that cannot be written is left out: no work ends for it. Nor for one of a
+    signal handler that comes amid another (RuntimeError).
     """
-    with STDERR, contextlib.suppress(OSError):
+    with STDERR, contextlib.suppress(OSError, RuntimeError):
         _write(sys.stderr, printable(message, _encoding(sys.stderr)) + "\n")
 
 

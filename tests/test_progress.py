@@ -101,6 +101,15 @@ def test_results_that_cannot_be_written_are_an_error_and_remarks_are_not(monkeyp
     say("x")
 
 
+def test_a_remark_of_a_signal_handler_amid_another_ends_nothing(monkeypatch):
+    class Busy(io.StringIO):
+        def write(self, text):
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter>")
+
+    monkeypatch.setattr(sys, "stderr", Busy())
+    say("stopping after this step")
+
+
 def run(code, **streams):
     code = f"from mrnn_np.progress import say, show\n{code}"
     return subprocess.run([sys.executable, "-c", code], timeout=60, **streams)
