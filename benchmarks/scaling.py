@@ -29,6 +29,7 @@ from mrnn_np.cnn.shapes import output_shapes
 from mrnn_np.extraction import load_once
 from mrnn_np.machine import products
 from mrnn_np.parallel import Workers, spread
+from mrnn_np.progress import show
 from mrnn_np.report import Page, line_chart, table
 from mrnn_np.retrieval.likelihood import log_likelihoods
 from mrnn_np.training import Trainer, TrainingConfig
@@ -290,12 +291,12 @@ def main() -> None:
         f"this machine. Threads: {blas_threads()}. Both axes are logarithmic.",
     )
     for series in measure(args.repeats):
-        print(f"{series.title}. {slope_line(series)}", flush=True)
+        show(f"{series.title}. {slope_line(series)}")
         for row in ((series.x, *HEADER), *rows(series)):
-            print("".join(f"{cell:>20}" for cell in row), flush=True)
+            show("".join(f"{cell:>20}" for cell in row))
         add_section(page, series)
     page.save(args.out / "scaling.html")
-    print(args.out / "scaling.html")
+    show(str(args.out / "scaling.html"))
 
 
 if __name__ == "__main__":

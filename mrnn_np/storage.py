@@ -26,6 +26,7 @@ from mrnn_np.errors import InputError
 from mrnn_np.outputs import Output, atomic_write, fcntl, is_same_file
 
 HEADER = "header.json"
+HALVES = re.compile("[\ud800-\udfff]")
 VERSIONS = {
     "checkpoint": 1, "features": 1, "cnn": 1, "likelihoods": 1, "captions": 1,
 }  # fmt: skip
@@ -67,8 +68,7 @@ def content_hash(header: Mapping, arrays: Mapping[str, np.ndarray]) -> str:
     """
     digest = hashlib.sha256()
     plain = {key: value for key, value in header.items() if key != "content_sha256"}
-    text = json.dumps(plain, sort_keys=True, ensure_ascii=False)
-    digest.update(text.encode("utf-8", "backslashreplace"))
+    digest.update(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
@@ -139,7 +139,7 @@ def save_arrays(
     ----------
     path : where to; its folder is made when missing.
     kind : one of ``VERSIONS``.
-    header : anything JSON can hold.
+    header : anything JSON can hold; see `whole_characters`.
     arrays : name -> array of a plain dtype (numbers or fixed-width strings).
 
     Returns the content hash (64 hex digits), which the file holds too.
@@ -149,13 +149,23 @@ def save_arrays(
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise TypeError(f"array {name} holds Python objects")
-    full = {"kind": kind, "version": VERSIONS[kind], **header}
+    full = {"kind": kind, "version": VERSIONS[kind], **whole_characters(header)}
     full["content_sha256"] = content_hash(full, arrays)
-    text = json.dumps(full, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    text = json.dumps(full, ensure_ascii=False).encode()
     arrays = {HEADER: np.frombuffer(text, np.uint8), **arrays}
     with atomic_write(path) as temporary, open(temporary, "wb") as stream:
         write_members(stream, arrays)
     return full["content_sha256"]
+
+
+def whole_characters(header: Mapping) -> dict:
+    """Return a header where halves of characters are replaced by their escapes.
+
+    Python holds the bytes of a file name that are no text as such halves. UTF-8 has
+    none, and `load_arrays` need not expect any.
+    """
+    text = json.dumps(header, ensure_ascii=False)
+    return json.loads(HALVES.sub(lambda half: rf"\\u{ord(half[0]):04x}", text))
 
 
 def write_members(stream: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:

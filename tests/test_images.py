@@ -145,6 +145,16 @@ def test_broken_files_are_named(tmp_path, content, message):
         load_image(content, "mine")
 
 
+def test_libtiff_is_not_heard(capfd):
+    """It writes to the descriptor itself, past Python."""
+    stream = io.BytesIO()
+    Image.fromarray(TWO_HALVES).save(stream, "TIFF", compression="tiff_lzw")
+    broken = stream.getvalue().replace(stream.getvalue()[8:16], b"\xff" * 8)
+    with pytest.raises(InputError, match="broken image"):
+        load_image(broken)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(InputError, match=r"gone\.jpg: no such file"):
         load_image(tmp_path / "gone.jpg")

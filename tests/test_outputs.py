@@ -25,7 +25,7 @@ from mrnn_np.outputs import (
     write_json,
 )
 from mrnn_np.report import Page, page_output
-from mrnn_np.storage import VERSIONS, npz_output, save_arrays
+from mrnn_np.storage import VERSIONS, load_arrays, npz_output, save_arrays
 
 WRITER = (
     "import sys; from mrnn_np.outputs import atomic_write\n"
@@ -496,4 +496,6 @@ def test_halves_of_characters_are_no_reason_to_lose_a_file(tmp_path):
     assert [entry["caption"] for entry in entries] == ["half \ud83d", "b"]
     Page("half \ud83d").save(tmp_path / "p.html")
     assert "half \\ud83d" in (tmp_path / "p.html").read_text(encoding="utf-8")
-    save_arrays(tmp_path / "f.npz", "features", {"failed": "\udcfc"}, {})
+    save_arrays(tmp_path / "f.npz", "features", {"failed": ["\udcfc \\ü"]}, {})
+    header, _ = load_arrays(tmp_path / "f.npz", "features")
+    assert header["failed"] == ["\\udcfc \\ü"]

@@ -126,7 +126,7 @@ def run_program(lines: Sequence[str]) -> list[str]:
     try:
         done = subprocess.run(
             command,
-            input="".join(f"{line}\n" for line in lines).encode(),
+            input="".join(f"{line}\n" for line in lines).encode(errors="replace"),
             capture_output=True,
             cwd=Path(place) / "meteor",
             env={**os.environ, "LC_ALL": "C.UTF-8"},

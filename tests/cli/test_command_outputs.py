@@ -237,16 +237,18 @@ def test_results_are_safe_before_they_are_printed(folder, capsys, monkeypatch):
         assert "error" not in capsys.readouterr().err
 
 
-def test_a_caption_with_half_a_character_is_scored_and_written(folder, capsys, dataset):
+def test_a_caption_that_commands_a_terminal_is_scored_and_written(
+    folder, capsys, dataset
+):
     name = dataset.split("dev")[0]
-    entries = [{"image_id": name, "caption": "a red \ud83d circle\x1b[2J"}]
+    entries = [{"image_id": name, "caption": "a red \x9b31m\x7f circle\x1b[2J\n狗"}]
     (folder / "r.json").write_text(json.dumps(entries))
     assert main(shlex.split("evaluate scenes --captions r.json --json new.json")) == 0
     assert json.loads((folder / "new.captions.json").read_text()) == entries
     capsys.readouterr()
     assert main(shlex.split("evaluate scenes --captions r.json --json -")) == 0
     shown = capsys.readouterr().out
-    assert shown.isascii() and "\x1b" not in shown
+    assert not set("\x1b\x7f\x9b") & set(shown) and "狗" in shown
     assert json.loads(shown)["images"][0]["caption"] == entries[0]["caption"]
 
 
