@@ -112,7 +112,10 @@ def test_a_remark_of_a_signal_handler_amid_another_ends_nothing(monkeypatch):
 
 def run(code, **streams):
     code = f"from mrnn_np.progress import say, show\n{code}"
-    return subprocess.run([sys.executable, "-c", code], timeout=60, **streams)
+    # With buffers, whatever the shell says: what is left in one fails once more.
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, timeout=60, env=environment, **streams)
 
 
 def test_a_full_disk_is_told_once_and_not_again_by_python():

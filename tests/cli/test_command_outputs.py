@@ -304,6 +304,7 @@ def test_every_image_is_captioned_whatever_its_name(folder, variables):
         ("<&- >&- 2>&-", 0, b""),
     ],
 )
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     "command",
     [
@@ -314,7 +315,9 @@ def test_every_image_is_captioned_whatever_its_name(folder, variables):
         "--help",
     ],
 )
-def test_streams_that_are_full_or_closed(folder, command, streams, status, said):
+def test_streams_that_are_full_or_closed(
+    folder, command, unbuffered, streams, status, said
+):
     if "full" in streams and not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full")
     if "--help" in command and ">&-" in streams:
@@ -322,7 +325,12 @@ def test_streams_that_are_full_or_closed(folder, command, streams, status, said)
     code = "from mrnn_np.cli import program; program()"
     line = shlex.join([sys.executable, "-c", code, *shlex.split(command)])
     done = subprocess.run(
-        f"{line} {streams}", shell=True, cwd=folder, capture_output=True, timeout=300
+        f"{line} {streams}",
+        shell=True,
+        cwd=folder,
+        capture_output=True,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        timeout=300,
     )
     assert done.returncode == status
     if said is not None:
