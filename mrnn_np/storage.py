@@ -88,8 +88,8 @@ def only_run(goal: str | Path) -> Iterator[None]:
     ------
     InputError : another process is at it, or the folder cannot be written to.
     """
-    goal = Path(os.path.realpath(goal))
-    lock = goal.with_name(f".{goal.name}.lock")
+    real = Path(os.path.realpath(goal))  # a link and its target are one goal
+    lock = real.with_name(f".{real.name}.lock")
     handle = None
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)

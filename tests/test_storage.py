@@ -153,6 +153,10 @@ def test_one_process_computes_for_a_goal(tmp_path):
         with pytest.raises(InputError, match=r"F\.npz: another process is computing"):
             with only_run(goal):
                 raise AssertionError("two at once")
+        (tmp_path / "link").symlink_to(goal)
+        with pytest.raises(InputError, match="link: another process is computing"):
+            with only_run(tmp_path / "link"):
+                raise AssertionError("two at once, one through a link")
         with only_run(tmp_path / "new" / "G.npz"):
             pass
         other.kill()

@@ -53,6 +53,7 @@ def get(
         except InputError as error:
             say(f"fetching {name} again: {error}")
     network = find_network(name)
+    check_places(npz_output(path, f"the network {name}", "cnn"))
     from mrnn_np.convert.sources import fetch  # loads ssl and http: only for this
 
     try:

@@ -81,6 +81,16 @@ def test_a_damaged_converted_file_is_fetched_anew_when_verified(index, home):
     assert "fetching tiny again" in said[0]
 
 
+def test_what_is_no_network_is_not_replaced_by_one(index, home):
+    fake.write_manifest(home / "manifest", fake.url_source(index))
+    path = get()
+    path.write_bytes(b"notes of a person")
+    index.asked[:] = []
+    with pytest.raises(InputError, match="exists and is not a file of cnn"):
+        library.get("tiny", say=quiet, verify=True)
+    assert index.asked == [] and path.read_bytes() == b"notes of a person"
+
+
 def test_an_installed_package_is_used_where_it_lies(index, home, monkeypatch):
     """Found by its list of files; its code, which would stop us, is never imported."""
     site = home / "site"
