@@ -20,7 +20,7 @@ import re
 import stat
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +28,10 @@ import numpy as np
 
 from mrnn_np.errors import InputError
 
+KINDS = {
+    dict: "an object", list: "a list", str: "a text", int: "a whole number",
+    float: "a number", bool: "true or false",
+}  # fmt: skip
 MOST_AXES = 32  # NumPy's own limit up to version 1
 LONGEST_AXIS = (1 << 63) - 1  # what an index can count; 19 digits
 MOST_DIGITS = 300  # of an integer in JSON: any with fewer can become a float
@@ -39,6 +43,7 @@ MOST_MEMBERS = 20_000  # of a zip; EfficientNet-B7 has 1,700 tensors
 MOST_SMALLER = 50
 SMALL = 1 << 20  # bytes: what unpacks to no more than this may be packed as it likes
 
+ELEMENT_KINDS = {"f": "floats", "i": "integers", "u": "integers", "U": "texts"}
 HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 # {'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), } in any order. A dtype of
 # several fields is a list in it, and does not match.
@@ -179,6 +184,33 @@ def _nested_at_most(value: Any, most: int) -> bool:
     return False
 
 
+def check_kind(value: Any, kind: type, where: str | Path) -> Any:
+    """Return the value if it is of that kind; InputError names where it stands.
+
+    A truth value is no whole number, a whole number is a number (float).
+    """
+    accepted = (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or (
+        isinstance(value, bool) and kind is not bool
+    ):
+        raise InputError(f"{where}: expected {KINDS[kind]}, got {shown(value)}")
+    return value
+
+
+def take(entry: dict, key: str, kind: type, where: str | Path) -> Any:
+    """Return ``entry[key]``; InputError where it is missing or of another kind."""
+    if key not in entry:
+        raise InputError(f"{where}: has no {key!r}")
+    return check_kind(entry[key], kind, f"{where}: {key}")
+
+
+def shown(value: Any) -> str:
+    """Return the beginning of a value of any size, as an error can show it."""
+    if isinstance(value, dict | list | tuple):
+        return f"{KINDS[dict if isinstance(value, dict) else list]} of {len(value)}"
+    return f"{str(value)[:40]!a}"
+
+
 def checked_shape(
     shape: Any, itemsize: int, available_bytes: int, what: str
 ) -> tuple[int, ...]:
@@ -289,3 +321,55 @@ def check_members(members: Sequence[zipfile.ZipInfo], size: int, what: str) -> N
             f"{what}: {size} bytes that unpack to {unpacked}, at most "
             f"{MOST_SMALLER} times as many are believed"
         )
+
+
+def array_of(
+    arrays: Mapping[str, np.ndarray],
+    name: str,
+    kinds: str,
+    shape: tuple[int | None, ...],
+    where: str | Path,
+) -> np.ndarray:
+    """Return ``arrays[name]`` if it is what its place asks for.
+
+    Parameters
+    ----------
+    kinds : letters of NumPy's kinds of elements: "f" floats, "iu" integers, "U" texts.
+    shape : None stands for any length.
+    where : the file, for the errors, which begin with it.
+
+    Raises
+    ------
+    InputError : not there, of other elements, or of another shape.
+    """
+    if name not in arrays:
+        raise InputError(f"{where}: has no array {name!r}")
+    array = arrays[name]
+    if array.dtype.kind not in kinds:
+        wanted = " or ".join(ELEMENT_KINDS[kind] for kind in kinds)
+        raise InputError(f"{where}: {name} holds {array.dtype}, expected {wanted}")
+    fits = len(shape) == array.ndim and all(
+        length in (None, given)
+        for length, given in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = tuple("any" if length is None else length for length in shape)
+        raise InputError(
+            f"{where}: {name} is of shape {array.shape}, expected {wanted}"
+        )
+    return array
+
+
+def texts_of(array: np.ndarray, what: str) -> list[str]:
+    """Return the texts of an array (n,) of texts.
+
+    Raises
+    ------
+    InputError : one that holds what is no character, or half of one.
+    """
+    try:
+        texts = array.tolist()
+        "".join(texts).encode()
+    except ValueError:  # beyond Unicode; UnicodeEncodeError: half a surrogate pair
+        raise InputError(f"{what}: holds something that is no text") from None
+    return texts

@@ -73,15 +73,22 @@ class Captioner(NextWordModel):
         ------
         InputError : not a matrix of D columns, or not finite.
         """
-        features = np.asarray(features, self.dtype)
+        with np.errstate(over="ignore"):  # float64 may be too large
+            features = np.asarray(features, self.dtype)
         D = self.config.image_size
         if features.ndim != 2 or features.shape[1] != D:
             raise InputError(
                 f"image features of shape {features.shape}, the model expects (n, {D})"
             )
-        if not np.isfinite(features).all():
-            raise InputError("image features hold NaN or infinity")
-        return (features - self.feature_mean) / self.feature_scale
+        with np.errstate(over="ignore", invalid="ignore"):
+            standard = (features - self.feature_mean) / self.feature_scale
+        finite = np.isfinite(standard).all(axis=1)
+        if not finite.all():
+            raise InputError(
+                f"image features hold NaN or infinity in row {int(np.argmin(finite))} "
+                f"of {len(features)}"
+            )
+        return standard
 
     def refined_features(self, features: np.ndarray) -> np.ndarray:
         """Return what similar images have similar, (n, F), for a search of neighbours.
