@@ -44,6 +44,8 @@ MOST_SMALLER = 50
 SMALL = 1 << 20  # bytes: what unpacks to no more than this may be packed as it likes
 
 ELEMENT_KINDS = {"f": "floats", "i": "integers", "u": "integers", "U": "texts"}
+LAST_CHARACTER = 0x10FFFF  # of Unicode
+SURROGATES = 0xD800 >> 11  # up to 0xDFFF: halves of characters
 HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 # {'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), } in any order. A dtype of
 # several fields is a list in it, and does not match.
@@ -208,7 +210,9 @@ def shown(value: Any) -> str:
     """Return the beginning of a value of any size, as an error can show it."""
     if isinstance(value, dict | list | tuple):
         return f"{KINDS[dict if isinstance(value, dict) else list]} of {len(value)}"
-    return f"{str(value)[:40]!a}"
+    if isinstance(value, int) and abs(value) > LONGEST_AXIS:  # writing it takes time
+        return "an integer beyond 64 bits"
+    return f"{value[:40]!a}" if isinstance(value, str) else str(value)[:40]
 
 
 def checked_shape(
@@ -367,9 +371,9 @@ def texts_of(array: np.ndarray, what: str) -> list[str]:
     ------
     InputError : one that holds what is no character, or half of one.
     """
-    try:
-        texts = array.tolist()
-        "".join(texts).encode()
-    except ValueError:  # beyond Unicode; UnicodeEncodeError: half a surrogate pair
-        raise InputError(f"{what}: holds something that is no text") from None
-    return texts
+    native = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    codes = np.frombuffer(native.tobytes(), np.uint32)
+    # NumPy makes texts of them unseen, and ends in a SystemError beyond Unicode.
+    if codes.max(initial=0) > LAST_CHARACTER or (codes >> 11 == SURROGATES).any():
+        raise InputError(f"{what}: holds something that is no text")
+    return array.tolist()
