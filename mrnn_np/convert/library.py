@@ -13,6 +13,7 @@ from mrnn_np.convert.manifest import find_network, load_manifest, recognise
 from mrnn_np.errors import InputError
 from mrnn_np.progress import say as say_on_stderr
 from mrnn_np.storage import cache_folder, file_sha256, load_arrays, save_arrays
+from mrnn_np.untrusted import take
 
 
 def converted_path(name: str) -> Path:
@@ -158,14 +159,15 @@ def entries() -> list[Entry]:
 
 
 def _own_entry(path: Path) -> Entry:
-    """Describe a file that the user put into the cache folder."""
-    size = path.stat().st_size / 1e6
+    """Describe a file that the user put into the cache folder, whatever it is."""
+    size = 0.0
     try:
-        header, arrays = load_arrays(path, "cnn", verify=False)
-    except InputError:
+        size = path.stat().st_size / 1e6
+        header, arrays = load_arrays(path, "cnn", verify=False, mapped=True)
+        architecture = take(header, "architecture", str, path)
+        licence = take(header, "licence", str, path) if "licence" in header else ""
+    except (InputError, OSError):
         return Entry(path.stem, "not readable", "", "", size, path)
     names = [key.removesuffix(".bias") for key in arrays if key.endswith(".bias")]
     layers = f"{names[0]} to {names[-1]}" if names else "none"
-    return Entry(
-        path.stem, header["architecture"], layers, header["licence"], size, path
-    )
+    return Entry(path.stem, architecture, layers, licence, size, path)
