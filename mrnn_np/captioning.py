@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from mrnn_np.decoding import Caption, beam_search
+from mrnn_np.decoding.beam import images_together
 from mrnn_np.decoding.caption import make_caption
 from mrnn_np.parallel import THREADS, Workers, spread
 from mrnn_np.parts import Parts, fingerprint
 from mrnn_np.progress import progress, say
 
-BLOCK = 250  # images searched together
+BLOCK = 250  # images searched together, fewer where the beam is wide
 
 
 def caption_images(
@@ -52,7 +53,8 @@ def caption_images(
     options = np.array([beam_size, n_best])
     inputs = fingerprint(model, standard, options=options)
     parts = Parts(folder and Path(folder), "captions", inputs)
-    blocks = [slice(i, i + BLOCK) for i in range(0, len(standard), BLOCK)]
+    size = images_together(beam_size, BLOCK)
+    blocks = [slice(i, i + size) for i in range(0, len(standard), size)]
     found = [parts.load(f"block-{i}") for i in range(len(blocks))]
     missing = [i for i, block in enumerate(found) if block is None]
     search = Search(model, beam_size, n_best)

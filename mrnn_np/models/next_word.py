@@ -14,6 +14,7 @@ from mrnn_np.data.batches import Examples, PackedBatch, ordered_batches, pack
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import UNK
 from mrnn_np.decoding import LONGEST, beam_search, sample
+from mrnn_np.decoding.beam import images_together
 from mrnn_np.errors import InputError
 from mrnn_np.progress import progress
 
@@ -143,8 +144,8 @@ class NextWordModel:
         beam_size : width of the beam; 1 is greedy.
         max_length : words at most.
         length_penalty, n_best : see `mrnn_np.decoding.beam_search`.
-        block : images searched together; fewer take less memory, but at a beam of 5
-            blocks of 100 take a tenth longer.
+        block : images searched together, at most; fewer take less memory, but at a
+            beam of 5 blocks of 100 take a tenth longer.
         label : shows progress under this name when given.
 
         Returns
@@ -159,6 +160,7 @@ class NextWordModel:
             )
 
         standard = self.standardise(features)
+        block = images_together(beam_size, block)
         blocks = [standard[i : i + block] for i in range(0, len(standard), block)]
         # Several blocks: one a core. A single one has all of BLAS's threads for itself.
         if len(blocks) > 1:

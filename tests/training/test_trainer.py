@@ -196,6 +196,19 @@ def test_resuming_another_run_is_refused(tmp_path, changed, part):
         trainer.fit(changed.get("train", train), dev, resume=True)
 
 
+@pytest.mark.parametrize("optimiser", ["adam", "sgd", "rmsprop", "adagrad"])
+@pytest.mark.parametrize("rate", [1e3, 1e6, 1e30])
+def test_the_last_update_may_be_the_one_that_diverges(optimiser, rate, tmp_path):
+    """One step an epoch: only the dev sentences show what it did."""
+    choices = config(optimiser=optimiser, learning_rate=rate, batch_size=1000)
+    trainer = Trainer(make_model(), choices, tmp_path)
+    with pytest.raises(
+        TrainingDiverged, match=r"epoch 1, .*: loss .* lower learning_r"
+    ):
+        trainer.fit(make_examples(), make_examples(20, 1))
+    assert (tmp_path / "log.jsonl").read_text() == ""
+
+
 def test_nothing_to_resume(tmp_path):
     with pytest.raises(InputError, match="nothing to resume"):
         Trainer(make_model(), config(), tmp_path).fit(
