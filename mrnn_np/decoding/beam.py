@@ -41,6 +41,7 @@ def images_together(beam_size: int, most: int) -> int:
     return max(1, min(most, MOST_CANDIDATES // max(1, beam_size) ** 2))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # `Finished.captions` sees to it
 def beam_search(
     model,
     features: np.ndarray,
