@@ -246,8 +246,8 @@ def merge(
     widths = {part.size for part in parts if len(part)}
     if len(widths) > 1:
         raise InputError(
-            f"{source}: its parts have rows of {min(widths)} and {max(widths)} numbers: "
-            "delete them"
+            f"{source}: its parts have rows of {min(widths)} and {max(widths)} "
+            "numbers: delete them"
         )
     matrix = np.stack([rows[name] for name in order])
     return Features(order, matrix, extractor, dataset, failed, source)

@@ -51,7 +51,7 @@ class Features:
         self.failed = dict(failed or {})
         self.source = source
         self._rows = {name: row for row, name in enumerate(self.names)}
-        if matrix.ndim != 2 or len(self._rows) != len(matrix):
+        if matrix.ndim != 2 or not len(self._rows) == len(self.names) == len(matrix):
             raise InputError(
                 f"{source or 'features'}: {len(self._rows)} different names for a "
                 f"matrix of shape {matrix.shape}"

@@ -320,8 +320,9 @@ def load_arrays(
     # One wrong bit can lead zipfile and zlib into a dozen kinds of exceptions
     # (NotImplementedError, UnicodeDecodeError, OverflowError ...): the file is broken.
     except Exception as error:
+        reason = " ".join(str(error).split())[:120]
         raise InputError(
-            f"{path}: not a readable .npz (cut short or damaged?): {error}"
+            f"{path}: not a readable .npz (cut short or damaged?): {reason}"
         ) from error
     text = arrays.pop(HEADER).tobytes()
     header = check_kind(

@@ -232,6 +232,7 @@ BEYOND = np.array([0x110000, 0x110000], np.uint32).view("<U1")
         ({}, ["a", "\udc00"], ROWS, "names: holds something that is no text"),
         ({}, BEYOND, ROWS, "names: holds something that is no text"),
         ({}, ["a", "a"], ROWS, "1 different names for a matrix"),
+        ({}, ["a", "b", "a", "b"], ROWS, "2 different names for a matrix"),
         ({}, ["a", "b"], ROWS[0], r"features is of shape \(3,\)"),
         ({}, ["a", "b"], ROWS.astype(int), "features holds int64, expected floats"),
         ({}, ["a", "b"], ROWS.astype(str), "expected floats"),

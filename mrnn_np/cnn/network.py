@@ -226,7 +226,11 @@ def _means(output: np.ndarray) -> np.ndarray:
 
 def _fixed(weights: np.ndarray) -> np.ndarray:
     """Return float32 weights that nobody can write to through this array."""
-    fixed = np.ascontiguousarray(weights, np.float32).view()
+    with np.errstate(over="ignore"):
+        fixed = np.ascontiguousarray(weights, np.float32).view()
+    # Those of a file are float32, and stay in it until they are used.
+    if weights.dtype == np.float64 and not np.isfinite(fixed).all():
+        raise InputError("a weight is NaN, infinite or too large for float32")
     fixed.flags.writeable = False
     return fixed
 

@@ -117,12 +117,16 @@ class NextWordModel:
         Raises
         ------
         InputError : a sentence without any known word, features that do not fit, a
-            single sentence in place of a list.
+            single sentence in place of a list; or a model whose numbers overflow.
         """
         if isinstance(sentences, str):
             raise InputError(f"{sentences!r}: give a list of sentences, even for one")
         encoded = [self.encode(sentence) for sentence in sentences]
-        return -self._losses_of(pack(encoded, self.standardise(features)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            losses = self._losses_of(pack(encoded, self.standardise(features)))
+        if not np.isfinite(losses).all():
+            raise InputError("the model's numbers overflow: are its weights damaged?")
+        return -losses
 
     # --- captions ---------------------------------------------------------------
 

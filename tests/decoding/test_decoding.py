@@ -247,6 +247,8 @@ def test_a_model_whose_numbers_overflow_is_named():
         model.params["Wo"][:] = value
         with pytest.raises(InputError, match="its numbers overflow"):
             beam_search(model, images(1), 3)
+        with pytest.raises(InputError, match="the model's numbers overflow"):
+            model.log_likelihood(images(1), ["w1"])
 
 
 def test_end_is_paid_for_at_full_length():
