@@ -14,12 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from mrnn_np.decoding import Caption, beam_search
+from mrnn_np.decoding.beam import images_together
 from mrnn_np.decoding.caption import make_caption
+from mrnn_np.errors import InputError
 from mrnn_np.parallel import THREADS, Workers, spread
 from mrnn_np.parts import Parts, fingerprint
 from mrnn_np.progress import progress, say
+from mrnn_np.untrusted import array_of
 
-BLOCK = 250  # images searched together
+BLOCK = 250  # images searched together, fewer where the beam is wide
 
 
 def caption_images(
@@ -52,8 +55,15 @@ def caption_images(
     options = np.array([beam_size, n_best])
     inputs = fingerprint(model, standard, options=options)
     parts = Parts(folder and Path(folder), "captions", inputs)
-    blocks = [slice(i, i + BLOCK) for i in range(0, len(standard), BLOCK)]
+    size = images_together(beam_size, BLOCK)
+    blocks = [slice(i, i + size) for i in range(0, len(standard), size)]
     found = [parts.load(f"block-{i}") for i in range(len(blocks))]
+    for i, block in enumerate(found):
+        if block is not None:
+            images = len(standard[blocks[i]])
+            check_packed(
+                block, len(model.vocabulary), images, parts.where(f"block-{i}")
+            )
     missing = [i for i, block in enumerate(found) if block is None]
     search = Search(model, beam_size, n_best)
     results = spread(search, [standard[blocks[i]] for i in missing], workers)
@@ -103,6 +113,32 @@ def packed(model, beams: Sequence[Sequence[Caption]]) -> dict[str, np.ndarray]:
         "log_probs": np.array([caption.log_prob for caption in captions], np.float64),
         "words": np.array([ids[w] for c in captions for w in c.tokens], np.int64),
     }
+
+
+def check_packed(
+    block: dict[str, np.ndarray], V: int, images: int, where: Path
+) -> None:
+    """Raise InputError for a file that cannot be what `packed` returned.
+
+    Parameters
+    ----------
+    V : words of the model; images : whose captions it holds.
+    """
+    counts = array_of(block, "counts", "i", (images,), where)
+    lengths = array_of(block, "lengths", "i", (None,), where)
+    array_of(block, "log_probs", "f", lengths.shape, where)
+    words = array_of(block, "words", "i", (None,), where)
+    fits = (
+        counts.min(initial=1) >= 1
+        and lengths.min(initial=0) >= 0
+        and max(counts.max(initial=0), lengths.max(initial=0))
+        <= len(words) + len(lengths)
+        and (counts.sum(), lengths.sum()) == (len(lengths), len(words))
+        and words.min(initial=0) >= 0
+        and words.max(initial=0) < V
+    )
+    if not fits:
+        raise InputError(f"{where}: its captions do not fit together: delete it")
 
 
 def unpacked(model, block: dict[str, np.ndarray]) -> list[list[Caption]]:

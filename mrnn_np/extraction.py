@@ -17,6 +17,7 @@ works, who computes a block (mrnn_np/parallel.py).
 """
 
 import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,8 +144,9 @@ def check_resumable(features: Features, wanted: Mapping[str, Any]) -> None:
 
 def blocks_to_do(names: Sequence[str], parts: Path) -> list[tuple[Path, list[str]]]:
     """Return (file to write, image names) of every block, after those there are."""
-    numbers = [int(part.stem.split("-")[1]) for part in parts.glob("block-*.npz")]
-    first = max(numbers, default=-1) + 1
+    # A copy that somebody made, "block-000001 (2).npz", has no number.
+    found = (re.fullmatch(r"block-(\d{1,18})", p.stem) for p in parts.glob("*.npz"))
+    first = max((int(match[1]) for match in found if match), default=-1) + 1
     cuts = range(0, len(names), BLOCK)
     return [
         (parts / f"block-{first + i:06d}.npz", list(names[start : start + BLOCK]))
@@ -241,5 +243,11 @@ def merge(
     if not order:
         name, reason = next(iter(failed.items()))
         raise InputError(f"{source}: no image could be read; {name}: {reason}")
+    widths = {part.size for part in parts if len(part)}
+    if len(widths) > 1:
+        raise InputError(
+            f"{source}: its parts have rows of {min(widths)} and {max(widths)} "
+            "numbers: delete them"
+        )
     matrix = np.stack([rows[name] for name in order])
     return Features(order, matrix, extractor, dataset, failed, source)

@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 
 from mrnn_np.errors import InputError
+from mrnn_np.untrusted import check_kind, take
 
+LONGEST_NAME = 255  # characters of an extractor's name, which may become a file's
 BATCH = 4  # images in memory at a time: the batch of a CNN, so the numbers are the same
 
 
@@ -135,6 +137,29 @@ def join_identities(identities: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "preprocessing": {one["name"]: one["preprocessing"] for one in ordered},
         "parts": parts,
     }
+
+
+def check_identity(value: Any, where: str) -> dict[str, Any]:
+    """Return what a file says of an extractor, if it has the form of `identity`.
+
+    Parameters
+    ----------
+    where : the file and the place in it, for the errors, which begin with it.
+
+    Raises
+    ------
+    InputError : something that is missing or of another kind.
+    """
+    check_kind(value, dict, where)
+    for key, kind in (("name", str), ("sha256", str), ("preprocessing", dict)):
+        take(value, key, kind, where)
+    if not 0 < len(value["name"]) <= LONGEST_NAME:
+        raise InputError(f"{where}: a name of {len(value['name'])} characters")
+    if "parts" in value:
+        for name in take(value, "parts", dict, where):
+            take(value["parts"], name, str, f"{where}: parts")
+            take(value["preprocessing"], name, dict, f"{where}: preprocessing")
+    return value
 
 
 def part_identities(whole: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

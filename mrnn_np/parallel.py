@@ -45,6 +45,7 @@ KEPT = (
 )
 # True once threads were left at work whose results nobody wants (Ctrl-C): see cli.
 LEFT_BEHIND = threading.Event()
+MOST_JOBS = 1024  # threads or processes; more than cores only wait for each other
 WAITING = 2  # blocks a core that the scheduler holds: the next one is there in time
 # What has to be equal on all machines for the result to be the same.
 PACKAGES = ("mrnn_np", "numpy", "numba", "pillow", "distributed")
@@ -70,6 +71,8 @@ class Workers:
             raise InputError(f"no backend {self.backend!r}: {', '.join(BACKENDS)}")
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"--jobs must be 1 or more, not {self.jobs}")
+        if self.jobs is not None and self.jobs > MOST_JOBS:
+            raise InputError(f"--jobs must be at most {MOST_JOBS}")
         if (self.backend == "dask") != (self.scheduler is not None):
             raise WrongUse(
                 "a Dask cluster needs both --backend dask and --scheduler HOST:PORT"

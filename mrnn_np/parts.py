@@ -38,13 +38,16 @@ class Parts:
         """
         if self.folder is None:
             return None
-        return load_of(self.folder / f"{name}.npz", self.kind, self.inputs)
+        return load_of(self.where(name), self.kind, self.inputs)
+
+    def where(self, name: str) -> Path:
+        """Return the file of a block."""
+        return self.folder / f"{name}.npz"
 
     def save(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep a block."""
         if self.folder is not None:
-            file = self.folder / f"{name}.npz"
-            save_arrays(file, self.kind, {"inputs": self.inputs}, arrays)
+            save_arrays(self.where(name), self.kind, {"inputs": self.inputs}, arrays)
 
     def remove(self) -> None:
         """Delete all blocks, and the folder unless it holds something else."""

@@ -388,6 +388,15 @@ def test_a_training_that_failed_leaves_what_was_learned_before():
     assert captioner.predict(X).tolist() == before
 
 
+@pytest.mark.parametrize("optimiser", ["adam", "sgd", "rmsprop", "adagrad"])
+def test_a_rate_beyond_reason_is_named_by_the_first_epoch(optimiser):
+    X, y = animals(30)
+    rate = {"learning_rate": 1e6, "optimiser": optimiser, "epochs": 1}
+    captioner = MRNNCaptioner(**{**TINY, **rate, "batch_size": 128})
+    with pytest.raises(TrainingDiverged, match="lower learning_rate"):
+        captioner.fit(X, y)
+
+
 def test_silent_unless_asked(capsys):
     X, y = animals(20)
     MRNNCaptioner(**TINY).fit(X, y)

@@ -15,6 +15,7 @@ from mrnn_np.extractors import check_same_extractor, identity, load_extractor
 from mrnn_np.features import Features
 from mrnn_np.images import ImageFolder, NoImages
 from mrnn_np.parallel import Workers
+from mrnn_np.storage import save_arrays
 
 SCENES = SceneImages()
 NAMES = SCENES.names()[:10]
@@ -204,6 +205,55 @@ def test_wrong_files(tmp_path):
         Features.load(tmp_path / "gone.npz")
     with pytest.raises(InputError, match="2 different names for a matrix"):
         Features(["a", "b"], np.ones((3, 2)), identity(Brightness()))
+
+
+GOOD = {
+    "extractor": {"name": "c", "sha256": "0", "preprocessing": {}},
+    "dataset": "d",
+    "failed": {"z.jpg": "broken"},
+}
+ROWS = np.ones((2, 3), np.float16)
+BEYOND = np.array([0x110000, 0x110000], np.uint32).view("<U1")
+
+
+@pytest.mark.parametrize(
+    ("header", "names", "matrix", "words"),
+    [
+        ({"extractor": 3}, ["a", "b"], ROWS, "extractor: expected an object"),
+        ({"extractor": ["c"]}, ["a", "b"], ROWS, "extractor: expected an object"),
+        ({"extractor": None}, ["a", "b"], ROWS, "extractor: expected an object"),
+        ({"extractor": {"sha256": "0"}}, ["a", "b"], ROWS, "has no 'name'"),
+        ({"failed": ["z"]}, ["a", "b"], ROWS, "failed: expected an object"),
+        ({"failed": {"z": 5}}, ["a", "b"], ROWS, "failed: z: expected a text"),
+        ({"dataset": {}}, ["a", "b"], ROWS, "dataset: expected a text"),
+        ({}, "a", ROWS, r"names is of shape \(\), expected \('any',\)"),
+        ({}, [["a"], ["b"]], ROWS, r"names is of shape \(2, 1\)"),
+        ({}, [1, 2], ROWS, "names holds int64, expected texts"),
+        ({}, ["a", "\udc00"], ROWS, "names: holds something that is no text"),
+        ({}, BEYOND, ROWS, "names: holds something that is no text"),
+        ({}, ["a", "a"], ROWS, "1 different names for a matrix"),
+        ({}, ["a", "b", "a", "b"], ROWS, "2 different names for a matrix"),
+        ({}, ["a", "b"], ROWS[0], r"features is of shape \(3,\)"),
+        ({}, ["a", "b"], ROWS.astype(int), "features holds int64, expected floats"),
+        ({}, ["a", "b"], ROWS.astype(str), "expected floats"),
+        ({}, ["a", "b"], ROWS * [[1], [np.nan]], "features of 'b' hold NaN or"),
+        ({}, ["a", "b"], ROWS * [[1], [1e300]], "features of 'b' hold NaN or"),
+    ],
+)
+def test_files_whose_parts_are_something_else(tmp_path, header, names, matrix, words):
+    path = tmp_path / "f.npz"
+    arrays = {"names": np.array(names), "features": matrix}
+    save_arrays(path, "features", {**GOOD, **header}, arrays)
+    with pytest.raises(InputError, match=rf"f\.npz: .*{words}") as caught:
+        Features.load(path)
+    assert "\n" not in str(caught.value)
+    save_arrays(path, "features", GOOD, {"names": np.array(["a", "b"])})
+    with pytest.raises(InputError, match="has no array 'features'"):
+        Features.load(path)
+    save_arrays(
+        path, "features", GOOD, {"names": np.array(["a", "b"]), "features": ROWS}
+    )
+    assert Features.load(path).names == ("a", "b")
 
 
 def test_an_extractor_that_does_not_exist(tmp_path, monkeypatch):

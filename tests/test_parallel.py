@@ -423,6 +423,8 @@ def test_options_that_do_not_go_together(tmp_path, capsys):
         Workers("mpi")
     with pytest.raises(InputError, match="--jobs must be 1 or more, not 0"):
         Workers(jobs=0)
+    with pytest.raises(InputError, match="--jobs must be at most 1024"):
+        Workers("threads", 10**6)
 
 
 @pytest.mark.parametrize("backend", ["threads", "processes"])

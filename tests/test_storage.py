@@ -1,7 +1,9 @@
 """The container: aligned, mapped or read, whole or damaged."""
 
+import os
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -94,7 +96,7 @@ def test_a_damaged_file_is_refused(file, arrays, mapped):
         damaged = bytearray(whole)
         damaged[place] ^= 0x11
         file.write_bytes(damaged)
-        with pytest.raises(InputError, match=r"not a readable|not match their hash"):
+        with pytest.raises(InputError, match=r"file\.npz: (not a|array|contents)"):
             load_arrays(file, "cnn", mapped=mapped)
     for length in (0, 40, len(whole) // 2, len(whole) - 1):
         file.write_bytes(whole[:length])
@@ -105,33 +107,85 @@ def test_a_damaged_file_is_refused(file, arrays, mapped):
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        ('["cnn"]', "not a readable"),
-        ('"kind"', "not a readable"),
-        ('{"kind": "cnn"}', "not one of mrnn_np"),
-        ('{"kind": "cnn", "version": null}', "not a readable"),
-        ('{"kind": "cnn", "version": "one"}', "not a readable"),
-        ('{"kind": [], "version": 1}', r"holds \[\], expected 'cnn'"),
+        ('["cnn"]', "expected an object, got a list of 1"),
+        ('"kind"', "expected an object, got 'kind'"),
+        ('{"name": "cnn"}', "has no 'kind'"),
+        ('{"kind": "cnn"}', "has no 'version'"),
+        ('{"kind": "cnn", "version": null}', "version: expected a whole number"),
+        ('{"kind": "cnn", "version": "one"}', "version: expected a whole number"),
+        ('{"kind": "cnn", "version": true}', "version: expected a whole number"),
+        ('{"kind": "cnn", "version": Infinity}', "version: expected a whole number"),
+        (f'{{"kind": "cnn", "version": {"1" * 5000}}}', "an integer of 5000 digits"),
+        ('{"kind": [], "version": 1}', "kind: expected a text, got a list of 0"),
+        ('{"kind": "features", "version": 1}', "holds 'features', expected 'cnn'"),
         ('{"kind": "cnn", "version": 99}', "format 99, this version"),
         ('{"kind": "cnn", "version": 1}', "not match their hash"),
-        ('{"kind": "cnn", "version": Infinity}', "not a readable"),
-        ("[" * 100_000, "not a readable"),
-        ("{", "not a readable"),
+        ('{"kind": "cnn", "version": 1, "version": 1}', "'version' stands twice"),
+        (r'{"kind": "cnn", "version": 1, "name": "\ud800"}', "half a character"),
+        ("[" * 100_000, "nested more than 64 deep"),
+        ("{", "header.json:1: not JSON"),
     ],
 )
 def test_a_header_that_is_not_ours_is_refused(tmp_path, header, words):
     path = tmp_path / "f.npz"
     with open(path, "wb") as stream:
         np.savez(stream, **{"header.json": np.frombuffer(header.encode(), np.uint8)})
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=words) as caught:
         load_arrays(path, "cnn")
+    assert str(caught.value).startswith(str(path))
+
+
+HEADER = np.frombuffer(b'{"kind": "cnn", "version": 1}', np.uint8)
 
 
 @pytest.mark.parametrize("mapped", [False, True])
-def test_a_file_of_objects_is_refused(tmp_path, mapped):
-    path = tmp_path / "objects.npz"
-    np.savez(path, data=np.array([{}, None], dtype=object))
-    with pytest.raises(InputError, match="not a readable"):
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.array([{}, None], dtype=object), "Python objects"),
+        (np.zeros(3, "M8[s]"), r"'<M8\[s\]', neither plain numbers nor texts"),
+        (np.zeros(3, [("a", "f4"), ("b", "f8")]), "no array of numbers or texts"),
+        (np.array([b"x"]), "neither plain numbers nor texts"),
+    ],
+)
+def test_arrays_that_are_never_ours_are_refused(tmp_path, array, words, save, mapped):
+    path = tmp_path / "f.npz"
+    save(path, data=array)
+    with pytest.raises(InputError, match=r"an \.npz, but not one of mrnn_np"):
         load_arrays(path, "cnn", mapped=mapped)
+    save(path, **{"header.json": HEADER, "data": array})
+    with pytest.raises(InputError, match=rf"f\.npz: array 'data': .*{words}"):
+        load_arrays(path, "cnn", mapped=mapped)
+
+
+def test_a_small_file_does_not_unpack_without_end(tmp_path):
+    path = tmp_path / "f.npz"
+    np.savez_compressed(path, **{"header.json": HEADER, "data": np.zeros(1 << 24)})
+    assert path.stat().st_size < 1 << 18
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"f\.npz: \d+ bytes that unpack to 134\d+"):
+        load_arrays(path, "cnn")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", ["weight.npy", "header.json.npy"])
+def test_a_member_twice_is_refused(file, name):
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(name, archive.read(name))
+    with pytest.raises(InputError, match=f"two members of the name '{name}'"):
+        load_arrays(file, "cnn")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "f.npz")
+    with pytest.raises(InputError, match=r"f\.npz: is a pipe or a device"):
+        load_arrays(tmp_path / "f.npz", "cnn")
+    with pytest.raises(InputError, match="is a folder"):
+        load_arrays(tmp_path, "cnn")
 
 
 def test_python_objects_are_not_saved(tmp_path):

@@ -100,9 +100,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_use(args: argparse.Namespace) -> None:
-    """Raise WrongUse for options that do not go together."""
+    """Raise WrongUse for options out of range, or that do not go together."""
+    from mrnn_np.decoding.beam import WIDEST
     from mrnn_np.errors import WrongUse
 
+    if args.nbest > WIDEST:
+        raise WrongUse(f"--nbest must be at most {WIDEST}")
     if bool(args.rerank) != bool(args.rerank_features):
         raise WrongUse(
             "--rerank DATASET and --rerank-features F go together: give both"

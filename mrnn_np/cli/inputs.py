@@ -124,10 +124,20 @@ def workers_of(args: argparse.Namespace):
 
 
 def beam_width(args: argparse.Namespace) -> int:
-    """Return --beam, or the paper's choice: wider when the sentences are reranked."""
-    if args.beam is not None:
-        return args.beam
-    return 10 if args.rerank else 5
+    """Return --beam, or the paper's choice: wider when the sentences are reranked.
+
+    Raises
+    ------
+    WrongUse : wider than any search of use.
+    """
+    from mrnn_np.decoding.beam import WIDEST
+    from mrnn_np.errors import WrongUse
+
+    if args.beam is None:
+        return 10 if args.rerank else 5
+    if args.beam > WIDEST:
+        raise WrongUse(f"--beam must be at most {WIDEST}")
+    return args.beam
 
 
 def load_features(paths: Sequence[Path]):

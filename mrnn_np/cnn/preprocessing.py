@@ -7,6 +7,7 @@ Knows: resizing, cropping, order and scale of the channels. Does not know: how i
 files are read (mrnn_np/images.py) or what comes after.
 """
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -15,11 +16,16 @@ from typing import Any
 import numpy as np
 
 from mrnn_np.errors import InputError
+from mrnn_np.fields import check_fields
 from mrnn_np.runtime.threads import Team
+from mrnn_np.untrusted import check_kind, shown
 
 RESIZES = ("short_side", "squash")
 INTERPOLATIONS = ("bilinear", "bicubic")
 CHANNELS = ("RGB", "BGR")
+LARGEST_SIZE = 1024  # pixels: maps of 270 MB an image; our networks see 224 to 288
+LARGEST_SHIFT = 1e6  # of pixels from 0 to 255
+SMALLEST_STD = 1e-6
 PIECES = (4, 2, 1)  # of a picture, for several threads
 
 
@@ -61,24 +67,26 @@ class Preprocessing:
         ------
         InputError : a field that is missing, unknown or has no meaning.
         """
+        check_kind(fields, dict, "preprocessing")
         try:
             made = cls(**{name: _frozen(value) for name, value in fields.items()})
         except TypeError as error:
             raise InputError(f"preprocessing: {error}") from None
+        check_fields(made)
         allowed = {
             "resize": made.resize in RESIZES,
             "interpolation": made.interpolation in INTERPOLATIONS,
             "channels": made.channels in CHANNELS,
-            "size": isinstance(made.size, int) and made.size > 0,
-            "resize_to": isinstance(made.resize_to, int),
-            "scale": isinstance(made.scale, int | float),
+            "size": 0 < made.size <= LARGEST_SIZE,
+            "resize_to": made.resize_to <= LARGEST_SIZE,
+            "scale": math.isfinite(made.scale),
             "mean": _three_numbers(made.mean),
-            "std": _three_numbers(made.std) and min(made.std) > 0,
+            "std": _three_numbers(made.std) and min(made.std) > SMALLEST_STD,
         }
         for name, fine in allowed.items():
             if not fine:
                 raise InputError(
-                    f"preprocessing: {name} cannot be {getattr(made, name)!r}"
+                    f"preprocessing: {name} cannot be {shown(getattr(made, name))}"
                 )
         if made.size > made.resize_to:
             raise InputError(
@@ -182,7 +190,10 @@ def _three_numbers(value) -> bool:
     return (
         isinstance(value, tuple)
         and len(value) == 3
-        and all(isinstance(number, int | float) for number in value)
+        and all(
+            isinstance(number, int | float) and abs(number) < LARGEST_SHIFT
+            for number in value
+        )
     )
 
 

@@ -20,6 +20,7 @@ from mrnn_np.storage import (
     npz_output,
     save_arrays,
 )
+from mrnn_np.untrusted import take
 
 
 def converted_path(name: str) -> Path:
@@ -167,14 +168,15 @@ def entries() -> list[Entry]:
 
 
 def _own_entry(path: Path) -> Entry:
-    """Describe a file that the user put into the cache folder."""
-    size = path.stat().st_size / 1e6
+    """Describe a file that the user put into the cache folder, whatever it is."""
+    size = 0.0
     try:
-        header, arrays = load_arrays(path, "cnn", verify=False)
-    except InputError:
+        size = path.stat().st_size / 1e6
+        header, arrays = load_arrays(path, "cnn", verify=False, mapped=True)
+        architecture = take(header, "architecture", str, path)
+        licence = take(header, "licence", str, path) if "licence" in header else ""
+    except (InputError, OSError):
         return Entry(path.stem, "not readable", "", "", size, path)
     names = [key.removesuffix(".bias") for key in arrays if key.endswith(".bias")]
     layers = f"{names[0]} to {names[-1]}" if names else "none"
-    return Entry(
-        path.stem, header["architecture"], layers, header["licence"], size, path
-    )
+    return Entry(path.stem, architecture, layers, licence, size, path)

@@ -41,6 +41,7 @@ from mrnn_np.data.text_files import (
     lines,
     need_folder,
     read_bytes,
+    safe_name,
 )
 from mrnn_np.errors import InputError
 from mrnn_np.images import NoImages
@@ -114,6 +115,7 @@ def read_lists(folder: Path) -> dict[str, list[str]]:
                 raise InputError(f"{label}:{number}: expected a line like 01/1000, got "
                                  f"{line[:60].strip()!r}")  # fmt: skip
             name = f"{match['folder']}/{match['number']}.jpg"
+            safe_name(name, f"{label}:{number}")  # digits without end
             if name in names:
                 raise InputError(f"{label}:{number}: {line.strip()} is listed twice")
             names[name] = None

@@ -6,10 +6,10 @@ Knows: JSON, and how to name an entry that is wrong. Does not know: any data set
 import json
 from typing import Any
 
+from mrnn_np import untrusted
 from mrnn_np.data.text_files import decode
 from mrnn_np.errors import InputError
-
-KINDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
+from mrnn_np.untrusted import check_kind
 
 
 def parse_json(label: str, content: bytes) -> dict:
@@ -30,18 +30,9 @@ def parse_json(label: str, content: bytes) -> dict:
     return check_kind(data, dict, label)
 
 
-def check_kind(value: Any, kind: type, where: str) -> Any:
-    """Return the value if it is of that kind; InputError names where it stands."""
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise InputError(f"{where}: expected {KINDS[kind]}, got {str(value)[:40]!r}")
-    return value
-
-
 def take(entry: dict, key: str, kind: type, where: str) -> Any:
     """Return ``entry[key]``; InputError where it is missing or of another kind."""
-    if key not in entry:
-        raise InputError(f"{where}: has no {key!r}")
-    value = check_kind(entry[key], kind, f"{where}: {key}")
+    value = untrusted.take(entry, key, kind, where)
     if kind is str:  # JSON can spell halves of characters, which no file can hold
         value = value.encode("utf-8", "replace").decode("utf-8")
     return value

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from mrnn_np.errors import InputError
+from mrnn_np.untrusted import take
 
 SPECIALS = ("<pad>", "<start>", "<end>", "<unk>")
 PAD, START, END, UNK = range(4)
@@ -41,7 +42,12 @@ class Vocabulary:
 
     def __init__(self, words: Sequence[str], counts: Sequence[int]) -> None:
         self.words = tuple(words)
-        self.counts = np.array(counts, dtype=np.int64)
+        if not all(isinstance(word, str) for word in self.words):
+            raise InputError("a vocabulary holds something that is no word")
+        given = np.asarray(counts)
+        if given.dtype.kind not in "iu":  # texts would be read as numbers
+            raise InputError("the counts of a vocabulary are no list of integers")
+        self.counts = given.astype(np.int64)
         if self.words[:4] != SPECIALS:
             raise InputError(f"a vocabulary starts with {' '.join(SPECIALS)}")
         if len(self.words) == len(SPECIALS):
@@ -127,5 +133,10 @@ class Vocabulary:
 
     @classmethod
     def from_dict(cls, data: Mapping) -> "Vocabulary":
-        """Return the vocabulary of a `to_dict`."""
-        return cls(data["words"], data["counts"])
+        """Return the vocabulary of a `to_dict`; InputError for anything else."""
+        words, counts = (
+            take(data, key, list, "vocabulary") for key in ("words", "counts")
+        )
+        if any(type(count) is not int for count in counts):
+            raise InputError("vocabulary: counts holds something that is no integer")
+        return cls(words, counts)

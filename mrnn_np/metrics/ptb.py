@@ -39,6 +39,7 @@ BLANK = re.compile(rf"(?:[ \t\n]{SPACE}*)+")
 # Most tokens are a word or one sign before a blank, where no rule reaches further:
 # four of five tokens never see the table.
 EASY = re.compile(r"([a-zA-Z]+|[,;:]|\.(?![ \xa0]+\.))(?=[ \n])")
+WINDOW = 256  # characters; the longest token of Flickr8k has 20
 SPLIT = {"cannot", "gonna", "gotta", "lemme", "gimme", "wanna"}
 LINE_BREAKS = re.compile("[\r\n\u2028\u2029\x0b\x0c]")
 
@@ -76,12 +77,25 @@ def longest(text: str, place: int) -> tuple[int, str]:
     """Return how many characters the token at this place takes, and what it is.
 
     An empty token: nothing is written for these characters.
+
+    The rules see a window. A rule that fails may have looked at all that it sees, at
+    every place anew: without a window "&." 16,000 times took 10 s, now 1 s. What takes
+    half of the window might take more, so then the window grows. Only a tag, <!...>,
+    is anything at all up to its end, so it is seen up to there.
     """
-    reach, best, write_best = place, None, None
-    for pattern, write in COMPILED:
-        match = pattern.match(text, place)
-        if match and match.end() > reach:
-            reach, best, write_best = match.end(), match[1], write
+    window = WINDOW
+    if text[place] == "<":
+        window = max(window, text.find(">", place) + 1 - place)
+    while True:
+        end = place + window
+        reach, best, write_best = place, None, None
+        for pattern, write in COMPILED:
+            match = pattern.match(text, place, end)
+            if match and match.end() > reach:
+                reach, best, write_best = match.end(), match[1], write
+        if reach - place <= window // 2 or end >= len(text):
+            break
+        window *= 2
     if best is None:  # a character without any rule, as most pictograms
         return 1, ""
     return len(best), write_best(best) if write_best else best

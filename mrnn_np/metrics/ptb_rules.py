@@ -102,9 +102,11 @@ URL_CHARACTER = r"[^ \t\n\f\r\"<>|(){}]"
 URL_END = r"[^ \t\n\f\r\"<>|.!?(){},-]"
 VALUE = r"(?:'[^'\r\n]*'|\"[^\"\r\n]*\"|[a-zA-Z_][a-zA-Z0-9_:.-]*)"
 NAME = r"[a-zA-Z][a-zA-Z0-9_:.-]*"
+# Two repetitions of the same character never stand side by side: dividing a row of
+# blanks between them would take quadratic time.
 TAG = (
     rf"<(?:[!?][a-zA-Z-][^>\r\n]*|/{NAME} *"
-    rf"|{NAME}(?: +{NAME}(?: *= *{VALUE})?)* */?) *>"
+    rf"|{NAME}(?: +{NAME}(?: *= *{VALUE})?)* *(?:/ *)?)>"
 )
 FILE_NAME = (
     rf"(?:{LETTER}|\d)+(?:\.(?:{LETTER}|\d)+)*\.(?i:bat|bmp|bz2|class|cgi|cpp|c|dll"

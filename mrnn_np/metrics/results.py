@@ -8,13 +8,17 @@ one caption an image. The id is a number in MS COCO and a file name elsewhere;
 Knows: this form and its mistakes. Does not know: data sets, scores.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mrnn_np.errors import InputError
 from mrnn_np.outputs import Output, write_json
+from mrnn_np.untrusted import parse_json, read_bounded, shown
 
+LARGEST_FILE = 64 << 20  # bytes; one of the 40,775 images of COCO's test list has 3 MB
+# Characters. The longest that people wrote for Flickr8k has 199; the longest common
+# subsequence of two such captions takes their product.
+LONGEST_CAPTION = 10_000
 FORM = '[{"image_id": ID, "caption": "..."}, ...]'
 # A first entry of these two keys, laid out as `write_results` does.
 BEGINNING = rb'\[\n \{\n  "image_id": [^\n]+,\n  "caption": "[^\n]*"\n \}(,|\n\])'
@@ -39,19 +43,11 @@ def read_results(path: str | Path) -> dict[int | str, str]:
     InputError : no such file, not JSON, another form, an image twice, no caption at
         all. The line names the file and the entry or the image.
     """
+    content = read_bounded(path, LARGEST_FILE, "a results file")
     try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{path}: cannot be read: {reason}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text, expected {FORM}") from None
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path}:{error.lineno}: not JSON ({error.msg}), expected {FORM}"
-        ) from None
-    except RecursionError:
-        raise InputError(f"{path}: nested too deeply, expected {FORM}") from None
+        entries = parse_json(content, str(path), LARGEST_FILE)
+    except InputError as error:
+        raise InputError(f"{error}, expected {FORM}") from None
     if not isinstance(entries, list):
         raise InputError(
             f"{path}: a JSON {type(entries).__name__}, expected a list {FORM} "
@@ -80,9 +76,18 @@ def check_entry(place: str, entry: object) -> tuple[int | str, str]:
             raise InputError(f"{place} has no {key!r}, expected {FORM[1:-6]}")
     image, text = entry["image_id"], entry["caption"]
     if isinstance(image, bool) or not isinstance(image, int | str):
-        raise InputError(f"{place}: image_id {image!r} is neither a number nor text")
+        raise InputError(
+            f"{place}: image_id {shown(image)} is neither a number nor text"
+        )
     if not isinstance(text, str):
-        raise InputError(f"{place} (image {image!r}): the caption {text!r} is not text")
+        raise InputError(
+            f"{place} (image {shown(image)}): the caption {shown(text)} is not text"
+        )
+    if len(text) > LONGEST_CAPTION:
+        raise InputError(
+            f"{place} (image {shown(image)}): a caption of {len(text)} characters, at "
+            f"most {LONGEST_CAPTION}"
+        )
     return image, text
 
 

@@ -25,9 +25,13 @@ def perplexity(nats_per_token: float) -> float:
         PPL = 2^(mean of -log2 P) = e^(mean of -ln P)
 
     where the mean runs over all words of all sentences, each <end> included
-    (m-RNN paper, equation 5, summed over the corpus as in its equation 6).
+    (m-RNN paper, equation 5, summed over the corpus as in its equation 6). Beyond 709
+    nats, where a training has diverged, it is infinite: too large for a float.
     """
-    return math.exp(nats_per_token)
+    try:
+        return math.exp(nats_per_token)
+    except OverflowError:
+        return math.inf
 
 
 @dataclass(frozen=True)
@@ -100,10 +104,12 @@ def mean_part(values: Mapping[str, np.ndarray]) -> Part:
 
 def perplexity_part(nats: np.ndarray, tokens: np.ndarray) -> Part:
     """Return the part of perplexity; nats and tokens : (N,), added over sentences."""
-    counts = np.column_stack([nats, tokens])
-    return Part(
-        ["perplexity"], counts, lambda sums: np.exp(sums[..., :1] / sums[..., 1:])
-    )
+
+    def score(sums: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):  # infinite, as in `perplexity`
+            return np.exp(sums[..., :1] / sums[..., 1:])
+
+    return Part(["perplexity"], np.column_stack([nats, tokens]), score)
 
 
 def score(

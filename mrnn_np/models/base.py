@@ -6,6 +6,7 @@ What it can do with a trained network, scoring and describing, is in `next_word.
 Knows: parameters, feature statistics, gradients. Does not know: any model's layers.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.errors import InputError
 from mrnn_np.layers import Buffers
 from mrnn_np.models.next_word import NextWordModel
+
+# Four bytes each, and training needs them five times: for gradients, for Adam's two
+# means and for the best so far. The shipped model has 3.5 million.
+MOST_PARAMETERS = 1 << 30
 
 
 class Captioner(NextWordModel):
@@ -47,6 +52,13 @@ class Captioner(NextWordModel):
         self.dtype = np.dtype(dtype)
         self.tokenizer = tokenizer
         self.extractor = extractor
+        if params is None:
+            count = sum(map(math.prod, self.param_shapes().values()))
+            if count > MOST_PARAMETERS:
+                raise InputError(
+                    f"a model of {count:.1e} parameters, at most {MOST_PARAMETERS:.1e} "
+                    "are possible: choose smaller sizes"
+                )
         self.feature_mean = np.zeros(config.image_size, self.dtype)
         self.feature_scale = np.ones(config.image_size, self.dtype)
         if params is None:
@@ -73,15 +85,22 @@ class Captioner(NextWordModel):
         ------
         InputError : not a matrix of D columns, or not finite.
         """
-        features = np.asarray(features, self.dtype)
+        with np.errstate(over="ignore"):  # float64 may be too large
+            features = np.asarray(features, self.dtype)
         D = self.config.image_size
         if features.ndim != 2 or features.shape[1] != D:
             raise InputError(
                 f"image features of shape {features.shape}, the model expects (n, {D})"
             )
-        if not np.isfinite(features).all():
-            raise InputError("image features hold NaN or infinity")
-        return (features - self.feature_mean) / self.feature_scale
+        with np.errstate(over="ignore", invalid="ignore"):
+            standard = (features - self.feature_mean) / self.feature_scale
+        finite = np.isfinite(standard).all(axis=1)
+        if not finite.all():
+            raise InputError(
+                f"image features hold NaN or infinity in row {int(np.argmin(finite))} "
+                f"of {len(features)}"
+            )
+        return standard
 
     def refined_features(self, features: np.ndarray) -> np.ndarray:
         """Return what similar images have similar, (n, F), for a search of neighbours.

@@ -16,9 +16,11 @@ import numpy as np
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.errors import InputError
+from mrnn_np.extractors import check_identity
 from mrnn_np.models.base import Captioner
 from mrnn_np.models.mrnn import MRNN
 from mrnn_np.storage import load_arrays, save_arrays, weights_folder
+from mrnn_np.untrusted import array_of, take
 
 MODELS = {"mrnn": MRNN}  # --model NAME -> class
 LARGEST_HALF = np.finfo(np.float16).max
@@ -68,12 +70,9 @@ def read_checkpoint(path: str | Path, dtype=np.float32) -> tuple[Captioner, dict
     InputError : see `load_arrays`; or something in it that does not fit together.
     """
     header, arrays = load_arrays(path, "checkpoint")
+    training = take(header, "training", dict, path) if "training" in header else {}
     try:
         model = _build(header, arrays, np.dtype(dtype))
-    except KeyError as error:
-        raise InputError(f"{path}: a checkpoint without {error}") from error
-    except TypeError as error:
-        raise InputError(f"{path}: config not understood: {error}") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     state = {
@@ -81,37 +80,52 @@ def read_checkpoint(path: str | Path, dtype=np.float32) -> tuple[Captioner, dict
         for key, value in arrays.items()
         if key.startswith("training/")
     }
-    return model, header.get("training", {}), state
+    return model, training, state
 
 
 def _build(header: dict, arrays: dict, dtype: np.dtype) -> Captioner:
-    """Make the model that a header describes, and give it its arrays."""
-    name = header["model"]
+    """Make the model that a header describes, and give it its arrays.
+
+    What the header declares is compared with the arrays before anything of that size
+    is made: a few bytes of JSON can ask for any number of features.
+    """
+    name = take(header, "model", str, "checkpoint")
     if name not in MODELS:
-        raise InputError(f"model {name!r} is not one of {', '.join(MODELS)}")
+        raise InputError(f"model {name[:40]!r} is not one of {', '.join(MODELS)}")
     cls = MODELS[name]
+    try:
+        config = cls.config_class(**take(header, "config", dict, "checkpoint"))
+    except TypeError as error:
+        raise InputError(f"config not understood: {error}") from error
+    vocabulary = Vocabulary.from_dict(take(header, "vocabulary", dict, "checkpoint"))
+    extractor = header.get("extractor")
+    if extractor is not None:
+        check_identity(extractor, "extractor")
+
+    def number_array(key: str, shape: tuple[int, ...]) -> np.ndarray:
+        array = array_of(arrays, key, "f", shape, "checkpoint")
+        with np.errstate(over="ignore"):  # float64 may be too large for float32
+            array = np.ascontiguousarray(array, dtype)
+        if not np.isfinite(array).all():
+            raise InputError(f"{key} holds NaN or infinity")
+        return array
+
+    mean = number_array("feature_mean", (config.image_size,))
+    scale = number_array("feature_scale", (config.image_size,))
+    if not scale.min() > 0:
+        raise InputError("feature_scale holds a number that is not above 0")
     model = cls(
-        cls.config_class(**header["config"]),
-        Vocabulary.from_dict(header["vocabulary"]),
+        config,
+        vocabulary,
         dtype=dtype,
-        tokenizer=get_tokenizer(header["tokenizer"]).name,
-        extractor=header["extractor"],
+        tokenizer=get_tokenizer(take(header, "tokenizer", str, "checkpoint")).name,
+        extractor=extractor,
         # Drawing 3 million numbers to throw them away took 5 % of `mrnn-np caption`.
         params={},
     )
-
-    def take(key: str, shape: tuple[int, ...]) -> np.ndarray:
-        array = arrays[key]
-        if array.shape != shape:
-            raise InputError(f"{key} is of shape {array.shape}, expected {shape}")
-        if not np.isfinite(array).all():
-            raise InputError(f"{key} holds NaN or infinity")
-        return np.ascontiguousarray(array, dtype)
-
-    model.feature_mean = take("feature_mean", model.feature_mean.shape)
-    model.feature_scale = take("feature_scale", model.feature_scale.shape)
+    model.feature_mean, model.feature_scale = mean, scale
     for key, shape in model.param_shapes().items():
-        model.params[key] = take(f"params/{key}", shape)
+        model.params[key] = number_array(f"params/{key}", shape)
     return model
 
 

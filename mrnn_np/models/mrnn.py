@@ -13,6 +13,7 @@ Knows: how the layers hang together. Does not know: how it is trained or searche
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from mrnn_np.data.batches import PackedBatch
 from mrnn_np.decoding.next_words import best_next_plain, best_of_output
 from mrnn_np.errors import InputError
+from mrnn_np.fields import check_fields
 from mrnn_np.layers import (
     Buffers,
     affine_backward,
@@ -70,16 +72,17 @@ class MRNNConfig:
     bias_from_counts: bool = True
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("image", "embedding", "recurrent", "multimodal"):
             size = getattr(self, f"{name}_size")
-            if not isinstance(size, int) or size < 1:
-                raise InputError(
-                    f"{name}_size must be a positive integer, not {size!r}"
-                )
+            if size < 1:
+                raise InputError(f"{name}_size must be a positive integer, not {size}")
         for name in ("embedding", "recurrent", "image", "multimodal"):
             rate = getattr(self, f"dropout_{name}")
-            if not isinstance(rate, int | float) or not 0 <= rate < 1:
-                raise InputError(f"dropout_{name} must be in [0, 1), not {rate!r}")
+            if not 0 <= rate < 1:
+                raise InputError(f"dropout_{name} must be in [0, 1), not {rate}")
+        if not math.isfinite(self.recurrent_scale):
+            raise InputError(f"recurrent_scale cannot be {self.recurrent_scale}")
 
 
 class MRNN(Captioner):

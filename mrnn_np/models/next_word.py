@@ -14,6 +14,7 @@ from mrnn_np.data.batches import Examples, PackedBatch, ordered_batches, pack
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import UNK
 from mrnn_np.decoding import LONGEST, beam_search, sample
+from mrnn_np.decoding.beam import images_together
 from mrnn_np.errors import InputError
 from mrnn_np.progress import progress
 
@@ -116,12 +117,16 @@ class NextWordModel:
         Raises
         ------
         InputError : a sentence without any known word, features that do not fit, a
-            single sentence in place of a list.
+            single sentence in place of a list; or a model whose numbers overflow.
         """
         if isinstance(sentences, str):
             raise InputError(f"{sentences!r}: give a list of sentences, even for one")
         encoded = [self.encode(sentence) for sentence in sentences]
-        return -self._losses_of(pack(encoded, self.standardise(features)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            losses = self._losses_of(pack(encoded, self.standardise(features)))
+        if not np.isfinite(losses).all():
+            raise InputError("the model's numbers overflow: are its weights damaged?")
+        return -losses
 
     # --- captions ---------------------------------------------------------------
 
@@ -143,8 +148,8 @@ class NextWordModel:
         beam_size : width of the beam; 1 is greedy.
         max_length : words at most.
         length_penalty, n_best : see `mrnn_np.decoding.beam_search`.
-        block : images searched together; fewer take less memory, but at a beam of 5
-            blocks of 100 take a tenth longer.
+        block : images searched together, at most; fewer take less memory, but at a
+            beam of 5 blocks of 100 take a tenth longer.
         label : shows progress under this name when given.
 
         Returns
@@ -159,6 +164,7 @@ class NextWordModel:
             )
 
         standard = self.standardise(features)
+        block = images_together(beam_size, block)
         blocks = [standard[i : i + block] for i in range(0, len(standard), block)]
         # Several blocks: one a core. A single one has all of BLAS's threads for itself.
         if len(blocks) > 1:

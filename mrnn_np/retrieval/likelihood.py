@@ -24,6 +24,7 @@ from mrnn_np.progress import progress
 from mrnn_np.retrieval.scoring import rows_at_once, scorer
 from mrnn_np.retrieval.trie import PrefixTrie, build_trie
 from mrnn_np.storage import save_arrays
+from mrnn_np.untrusted import array_of
 
 BLOCK = 8  # images a block, at most: half a minute of work at 5,000 sentences
 KIND = "likelihoods"  # of the files
@@ -88,7 +89,8 @@ def log_likelihoods(
     lengths = np.array([len(sentence) for sentence in sentences])
     inputs = fingerprint(model, standard, words=words, lengths=lengths)
     if path is not None and (found := load_of(Path(path), KIND, inputs)) is not None:
-        return found["scores"], Work(0, 0, 0.0)
+        shape = len(sentences), len(standard)
+        return array_of(found, "scores", "f", shape, path), Work(0, 0, 0.0)
     parts = Parts(path and Path(f"{path}.part"), KIND, inputs)
     jobs = workers.count()
     V = len(model.vocabulary)
@@ -144,11 +146,14 @@ def run(
     """Yield the images of each block, their (S, B) scores, and whether they are new."""
     missing = []
     for images in blocks:
-        found = parts.load(part_name(group, images))
+        name = part_name(group, images)
+        found = parts.load(name)
         if found is None:
             missing.append(images)
         else:
-            yield images, found["scores"], False
+            shape = len(group), len(standard[images])
+            where = parts.where(name)
+            yield images, array_of(found, "scores", "f", shape, where), False
     for i, found in spread(score, [standard[images] for images in missing], workers):
         parts.save(part_name(group, missing[i]), {"scores": found})
         yield missing[i], found, True

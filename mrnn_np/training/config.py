@@ -14,13 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrnn_np.errors import InputError
+from mrnn_np.fields import check_fields
 from mrnn_np.training.optimisers import OPTIMISERS
 from mrnn_np.training.schedules import SCHEDULES
+from mrnn_np.untrusted import read_bounded
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+LARGEST_CONFIG = 1 << 16  # bytes; all there is to choose takes 1,000
+# Characters. Python's parser takes quadratic time for a key of many parts (a.b.c ...).
+LONGEST_LINE = 1000
 
 
 @dataclass(frozen=True)
@@ -44,22 +50,25 @@ class TrainingConfig:
     patience: int = 3  # epochs without a better dev perplexity before stopping
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("threshold", "epochs", "batch_size", "bucket", "patience"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} must be a positive integer, not {value!r}")
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise InputError(f"seed must be an integer from 0 on, not {self.seed!r}")
+            if value < 1:
+                raise InputError(f"{name} must be a positive integer, not {value}")
+        for name in ("seed", "l2"):
+            value = getattr(self, name)
+            if value < 0:
+                raise InputError(f"{name} must be 0 or more, not {value}")
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not value > 0:
-                raise InputError(f"{name} must be positive, not {value!r}")
-        if not isinstance(self.l2, int | float) or not self.l2 >= 0:
-            raise InputError(f"l2 must be 0 or more, not {self.l2!r}")
+            if not value > 0:
+                raise InputError(f"{name} must be positive, not {value}")
         for name, known in (("optimiser", OPTIMISERS), ("schedule", SCHEDULES)):
             value = getattr(self, name)
             if value not in known:
-                raise InputError(f"{name} {value!r} is not one of {', '.join(known)}")
+                raise InputError(
+                    f"{name} {value[:40]!r} is not one of {', '.join(known)}"
+                )
 
 
 def load_config(path: str | Path | None, model_config_class: type) -> tuple:
@@ -80,28 +89,40 @@ def load_config(path: str | Path | None, model_config_class: type) -> tuple:
     """
     if path is None:
         return model_config_class(), TrainingConfig()
-    try:
-        with open(path, "rb") as stream:
-            tables = tomllib.load(stream)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError
-        raise InputError(f"{path}: not a TOML file: {error}") from error
+    tables = read_toml(path)
     classes = {"model": model_config_class, "training": TrainingConfig}
     for name, table in tables.items():
         if name not in classes or not isinstance(table, dict):
             raise InputError(
-                f"{path}: unknown table or key {name!r}: a config has [model] and "
+                f"{path}: unknown table or key {name[:40]!r}: a config has [model] and "
                 "[training]"
             )
         known = [field.name for field in dataclasses.fields(classes[name])]
         for key in table:
             if key not in known:
                 raise InputError(
-                    f"{path}: unknown key {key!r} in [{name}]: one of "
+                    f"{path}: unknown key {key[:40]!r} in [{name}]: one of "
                     f"{', '.join(known)}"
                 )
     try:
         return tuple(cls(**tables.get(name, {})) for name, cls in classes.items())
-    except (InputError, TypeError) as error:
+    except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def read_toml(path: str | Path) -> dict:
+    """Return the tables of a small TOML file.
+
+    Raises
+    ------
+    InputError : not a regular file, longer than any config, or not TOML.
+    """
+    content = read_bounded(path, LARGEST_CONFIG, "a config")
+    if max(map(len, content.splitlines()), default=0) > LONGEST_LINE:
+        raise InputError(f"{path}: a line of more than {LONGEST_LINE} characters")
+    try:
+        return tomllib.loads(content.decode())
+    except RecursionError:
+        raise InputError(f"{path}: not a config: nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError
+        raise InputError(f"{path}: not a TOML file: {error}") from error

@@ -28,6 +28,7 @@ from mrnn_np.data.batches import Examples, shuffled_batches
 from mrnn_np.errors import InputError
 from mrnn_np.layers import l2_backward, l2_forward
 from mrnn_np.machine import within_cores
+from mrnn_np.metrics import perplexity
 from mrnn_np.models.base import Captioner
 from mrnn_np.models.checkpoint import read_checkpoint
 from mrnn_np.progress import progress, say
@@ -105,7 +106,9 @@ class Trainer:
         best = {name: value.copy() for name, value in self.model.params.items()}
         if resume and (self.out / "best.npz").is_file():
             best = read_checkpoint(self.out / "best.npz", self.model.dtype)[0].params
-        with _DeferredInterrupt() as interrupt, within_cores():
+        # What overflows is a loss that is not finite, and ends in `TrainingDiverged`.
+        quiet = np.errstate(over="ignore", invalid="ignore")
+        with _DeferredInterrupt() as interrupt, within_cores(), quiet:
             while not self._finished():
                 if self._train_epoch(train, lengths, interrupt):
                     self._save_last()
@@ -155,29 +158,36 @@ class Trainer:
         l2_backward(self.model.params, c.l2, grads)
         norm = clip_by_global_norm(grads, c.clip_norm)
         self.first_loss = self.first_loss or cost
-        if not math.isfinite(cost + norm) or cost > EXPLODED * self.first_loss:
-            kept = "" if self.out is None else f"; {self.out}/best.npz is still good"
-            raise TrainingDiverged(
-                f"training diverged in epoch {self.epoch + 1}, step {self.step + 1}: "
-                f"loss {cost:.3g} nats (first {self.first_loss:.3g}), gradient norm "
-                f"{norm:.3g}: lower learning_rate ({c.learning_rate:g}) or clip_norm "
-                f"({c.clip_norm:g}){kept}"
-            )
+        self._refuse_divergence(f"step {self.step + 1}", cost, norm)
         self.optimiser.update(self.model.params, grads, self.rate)
         self.loss_sum += loss * len(batch.tokens)
         self.token_sum += len(batch.tokens)
         self.norm_sum += norm
         self.step += 1
 
+    def _refuse_divergence(self, where: str, loss: float, norm: float) -> None:
+        """Raise TrainingDiverged when the loss, in nats, is beyond any good run."""
+        if math.isfinite(loss + norm) and loss <= EXPLODED * self.first_loss:
+            return
+        c = self.config
+        kept = "" if self.out is None else f"; {self.out}/best.npz is still good"
+        raise TrainingDiverged(
+            f"training diverged in epoch {self.epoch + 1}, {where}: loss {loss:.3g} "
+            f"nats (first {self.first_loss:.3g}), gradient norm {norm:.3g}: lower "
+            f"learning_rate ({c.learning_rate:g}) or clip_norm ({c.clip_norm:g}){kept}"
+        )
+
     def _end_epoch(self, dev: Examples) -> bool:
         """Measure dev, write the log; return True when it is the best so far."""
         dev_loss = self.model.mean_loss(dev)
+        # No step has looked at what the last update did.
+        self._refuse_divergence("on dev", dev_loss, self.norm_sum / self.step)
         better = dev_loss < self.best_loss
         entry = {
             "epoch": self.epoch + 1,
             "train_loss": self.loss_sum / self.token_sum,
             "dev_loss": dev_loss,
-            "dev_perplexity": math.exp(dev_loss),
+            "dev_perplexity": perplexity(dev_loss),
             "learning_rate": self.rate,
             "gradient_norm": self.norm_sum / self.step,
             "seconds": round(self.seconds, 2),

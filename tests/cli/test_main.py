@@ -89,6 +89,20 @@ def test_what_is_counted_begins_with_one(command, option, number, reason, capsys
 
 
 @pytest.mark.parametrize(
+    ("command", "option", "most"),
+    [
+        ("caption x.jpg", "--beam", 1000),
+        ("caption x.jpg", "--nbest", 1000),
+        ("caption x.jpg --sample", "--nbest", 1000),
+        ("evaluate scenes --features f --checkpoint m", "--beam", 1000),
+    ],
+)
+def test_what_is_counted_has_an_end(command, option, most, capsys):
+    assert main([*command.split(), option, str(most + 1)]) == 2
+    assert f"error: {option} must be at most {most}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "part"),
     [
         (["train", "nothing", "--features", "f.npz"], "unknown data set 'nothing'"),

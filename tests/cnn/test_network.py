@@ -237,12 +237,37 @@ def test_a_header_without_architecture(tmp_path):
     header, arrays = make(until="conv1")
     del header["architecture"]
     save_arrays(tmp_path / "a.npz", "cnn", header, arrays)
-    with pytest.raises(InputError, match=r"a\.npz: its header has no 'architecture'"):
+    with pytest.raises(InputError, match=r"a\.npz: has no 'architecture'"):
         load_cnn(tmp_path / "a.npz")
     header, arrays = make(until="conv1")
     save_arrays(tmp_path / "b.npz", "features", header, arrays)
     with pytest.raises(InputError, match="expected 'cnn'"):
         load_cnn(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda h, a: h.update(architecture=["alexnet"]), "architecture: expected a"),
+        (lambda h, a: h.update(variant=["x"]), "variant: expected a text"),
+        (lambda h, a: h.update(name=3), "name: expected a text, got 3"),
+        (lambda h, a: h.update(preprocessing="squash"), "preprocessing: expected an"),
+        (lambda h, a: h["preprocessing"].update(size=10**9), "size cannot be 10000"),
+        (
+            lambda h, a: a.update({"conv1.bias": np.arange(64)}),
+            "int64, expected floats",
+        ),
+        (
+            lambda h, a: a.update({"conv1.bias": np.array(["x"])}),
+            "<U1, expected floats",
+        ),
+    ],
+)
+def test_a_weight_file_whose_parts_are_something_else(tmp_path, change, words):
+    path = tmp_path / "a.npz"
+    save_arrays(path, "cnn", *broken(change))
+    with pytest.raises(InputError, match=rf"a\.npz: .*{words}"):
+        load_cnn(path)
 
 
 @pytest.mark.slow

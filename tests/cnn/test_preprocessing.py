@@ -133,11 +133,24 @@ def test_it_survives_json(key):
         ({"std": [1.0, 0.0, 1.0]}, "std"),
         ({"size": "big"}, "size"),
         ({"scale": None}, "scale"),
+        ({"scale": float("inf")}, "scale cannot be inf"),
+        ({"size": True}, "size must be an integer, not True"),
+        ({"size": 10**9, "resize_to": 10**9}, "size cannot be 1000000000"),
+        ({"resize_to": 10**9}, "resize_to cannot be 1000000000"),
+        ({"resize": ["squash"]}, "resize must be a text"),
+        ({"std": [1.0, float("nan"), 1.0]}, "std cannot be a list of 3"),
+        ({"mean": [0.0, 1e300, 0.0]}, "mean cannot be a list of 3"),
     ],
 )
 def test_a_broken_header(change, words):
     with pytest.raises(InputError, match=words):
         Preprocessing.from_dict({**PLAIN.to_dict(), **change})
+
+
+@pytest.mark.parametrize("fields", ["squash", None, ["size"], 3])
+def test_a_header_of_another_kind(fields):
+    with pytest.raises(InputError, match="preprocessing: expected an object, got"):
+        Preprocessing.from_dict(fields)
 
 
 def test_networks_see_what_their_authors_said():

@@ -7,6 +7,7 @@ import fake_index as fake
 import numpy as np
 import pytest
 
+from mrnn_np.cli import main
 from mrnn_np.convert import library, manifest, sources
 from mrnn_np.errors import InputError
 from mrnn_np.storage import load_arrays, save_arrays, weights_folder
@@ -62,6 +63,30 @@ def test_the_list(index, home):
         ("features", "not readable", ""),
         ("own", "alexnet", "conv1 to conv1"),
     ]
+
+
+def test_no_file_of_the_cache_breaks_the_list(index, home, capsys):
+    fake.write_manifest(home / "manifest", fake.url_source(index))
+    folder = library.get("tiny", say=lambda line: None).parent
+    arrays = {"conv1.weight": np.zeros(2), "conv1.bias": np.zeros(2)}
+    fine = {"architecture": "alexnet", "licence": "MIT"}
+    save_arrays(folder / "a.npz", "cnn", fine, arrays)
+    save_arrays(folder / "b.npz", "cnn", {**fine, "architecture": ["x"]}, arrays)
+    save_arrays(folder / "c.npz", "cnn", {**fine, "licence": {"a": 1}}, arrays)
+    save_arrays(folder / "d.npz", "cnn", {"licence": "MIT"}, arrays)
+    save_arrays(folder / "e.npz", "cnn", {"architecture": "alexnet"}, {})
+    (folder / "f.npz").mkdir()
+    (folder / "g.npz").symlink_to("gone.npz")
+    np.savez(folder / "h.npz", x=np.zeros(3, "M8[s]"))
+    _, *others = library.entries()
+    assert [(each.name, each.architecture, each.layers) for each in others] == [
+        ("a", "alexnet", "conv1 to conv1"),
+        *((name, "not readable", "") for name in "bcd"),
+        ("e", "alexnet", "none"),
+        *((name, "not readable", "") for name in "fgh"),
+    ]
+    assert main(["weights", "list"]) == 0
+    assert "not readable" in capsys.readouterr().out
 
 
 # --- the real manifest ----------------------------------------------------------------

@@ -108,6 +108,8 @@ def test_latin1_and_utf8():
         ("1000", r"train_list\.txt:3: expected a line like 01/1000, got '1000'"),
         ("../1000", r"train_list\.txt:3: expected a line like"),
         ("/01/1000", r"train_list\.txt:3: expected a line like"),
+        ("01/" + "1" * 5000, r"train_list\.txt:3: .* cannot be the name of a picture"),
+        ("1" * 300 + "/1", r"train_list\.txt:3: .* cannot be the name of a picture"),
         (IDS[0], r"train_list\.txt:3: 00/990 is listed twice"),
         (IDS[3], r"00/993\.jpg is in the list of train and in that of test"),
     ],

@@ -8,6 +8,7 @@ import pytest
 from mrnn_np import InputError
 from mrnn_np.data import END, SPECIALS, Vocabulary
 from mrnn_np.decoding import beam_search, greedy_search, sample
+from mrnn_np.decoding.beam import images_together
 from mrnn_np.models import MRNN, MRNNConfig
 
 
@@ -218,6 +219,9 @@ def test_same_seed_same_samples():
         ({"max_length": 0}, "1 or more"),
         ({"beam_size": 2, "n_best": 3}, "widen the beam"),
         ({"length_penalty": -1.0}, "length penalty"),
+        ({"beam_size": 10**6}, "a beam of 1000000 sentences, at most 1000"),
+        ({"beam_size": 10**6, "n_best": 10**6}, "at most 1000"),
+        ({"max_length": 10**9}, "1000000000 words a sentence, at most 1000"),
     ],
 )
 def test_options_out_of_range_are_refused(arguments, part):
@@ -225,6 +229,26 @@ def test_options_out_of_range_are_refused(arguments, part):
         beam_search(random_model(), images(1), **arguments)
     with pytest.raises(InputError, match="temperature"):
         sample(random_model(), images(1), np.random.default_rng(0), temperature=0)
+
+
+def test_wide_beams_take_few_images_at_a_time():
+    assert [images_together(K, 250) for K in (1, 5, 100)] == [250] * 3
+    assert [images_together(K, 250) for K in (200, 500, 1000)] == [62, 10, 2]
+    assert images_together(10, 4) == 4
+    model, features = random_model(3, 6), images(5, 2)
+    together = [b[0].tokens for b in beam_search(model, features, 1000, 3)]
+    apart = model.caption(features, beam_size=1000, max_length=3)
+    assert [caption.tokens for caption in apart] == together
+
+
+def test_a_model_whose_numbers_overflow_is_named():
+    model = random_model()
+    for value in (np.inf, 1e308):
+        model.params["Wo"][:] = value
+        with pytest.raises(InputError, match="its numbers overflow"):
+            beam_search(model, images(1), 3)
+        with pytest.raises(InputError, match="the model's numbers overflow"):
+            model.log_likelihood(images(1), ["w1"])
 
 
 def test_end_is_paid_for_at_full_length():

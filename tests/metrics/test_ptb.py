@@ -78,7 +78,54 @@ def test_words_go_through_unchanged_and_alone(words):
     assert ptb.tokenize(" ".join(words)) == words
 
 
-@pytest.mark.parametrize("piece", ["a", "a.", "-", "1:", "'", "<a ", "1 ", "a@", "&"])
-def test_long_nonsense_ends(piece):
-    """No pattern may take exponential time; these take at most 0.1 s."""
-    ptb.tokenize(piece * 1000)
+PIECES = [
+    "a", "a.", "-", "1:", "'", "<a ", "1 ", "a@", "&", "&.", "<!a", "a@.", "a@b.",
+    "²1½", "_-\xad{&acute;", "<a b='", "\xad", "www.", "http://", "a-", ". ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_long_nonsense_takes_as_long_as_it_is_long(piece, monkeypatch):
+    """What the rules are shown is counted, since clocks are not to be trusted."""
+    seen = 0
+
+    class Counting:
+        def __init__(self, pattern):
+            self.pattern = pattern
+
+        def match(self, text, place, end):
+            nonlocal seen
+            seen += min(end, len(text)) - place
+            return self.pattern.match(text, place, end)
+
+    counting = [(Counting(pattern), write) for pattern, write in ptb.COMPILED]
+    monkeypatch.setattr(ptb, "COMPILED", counting)
+    for length in (4000, 8000):
+        seen = 0
+        ptb.tokenize((piece * length)[:length])
+        assert seen <= 2 * ptb.WINDOW * len(counting) * length
+
+
+TEXTS = st.lists(st.sampled_from([*PIECES, "a dog", " ", "\xa0", ".com", "U.S.", "\n"]))
+
+
+@given(TEXTS.map("".join), st.integers(1, 40))
+def test_the_window_changes_no_token(text, times):
+    """Long words, addresses and rows of signs are cut as if everything were seen."""
+    with pytest.MonkeyPatch.context() as patch:
+        windowed = ptb.tokens_of(text * times)
+        patch.setattr(ptb, "WINDOW", 1 << 30)
+        assert windowed == ptb.tokens_of(text * times)
+
+
+def test_tokens_longer_than_the_window_stay_whole():
+    for token in (
+        "a" * 5000,
+        "a-" * 2000 + "b",
+        "1" * 3000,
+        "a@" + "b" * 4000 + ".com",
+    ):
+        assert len(token) > 4 * ptb.WINDOW
+        assert ptb.tokenize(f"see {token} there") == ["see", token, "there"]
+    tag = f"<!{'a dog ' * 1000}>"
+    assert ptb.tokenize(f"see {tag}") == ["see", tag.replace(" ", "\xa0")]

@@ -36,7 +36,17 @@ def test_what_was_written_is_read(tmp_path):
             '[{"image_id": 1, "caption": "a"}, {"image_id": 1, "caption": "b"}]',
             "two captions for image 1 .*entry 2",
         ),
-        ("[" * 100_000, "r.json"),
+        ("[" * 100_000, "r.json: JSON nested more than 64 deep, expected"),
+        (f'[{{"image_id": {"1" * 5000}, "caption": "a"}}]', "integer of 5000 digits"),
+        (
+            r'[{"image_id": 1, "caption": "a \ud83d dog"}]',
+            r"half a character \(\\ud83d",
+        ),
+        ('[{"image_id": 1, "image_id": 2, "caption": "a"}]', "'image_id' stands twice"),
+        (
+            f'[{{"image_id": 7, "caption": "{"a dog " * 80_000}"}}]',
+            r"entry 1 \(image 7\): a caption of 480000 characters, at most 10000",
+        ),
     ],
 )
 def test_mistakes_are_named_with_file_and_entry(tmp_path, text, part):
@@ -47,10 +57,10 @@ def test_mistakes_are_named_with_file_and_entry(tmp_path, text, part):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(InputError, match=r"no.json: cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"no.json: no such file"):
         read_results(tmp_path / "no.json")
     (tmp_path / "r.json").write_bytes(b'[{"image_id": 1, "caption": "\xff"}]')
-    with pytest.raises(InputError, match=r"r.json: not UTF-8"):
+    with pytest.raises(InputError, match=r"r.json:1: not UTF-8"):
         read_results(tmp_path / "r.json")
 
 

@@ -74,6 +74,13 @@ def test_perplexity_of_a_uniform_model_is_the_vocabulary_size():
     assert metrics.perplexity(math.log(2500)) == pytest.approx(2500)
 
 
+def test_perplexity_beyond_a_float_is_infinite():
+    assert metrics.perplexity(709) < math.inf
+    assert metrics.perplexity(710) == metrics.perplexity(1e300) == math.inf
+    part = perplexity_part(np.array([2.0, 1e9]), np.array([2, 6]))
+    assert Rating((0, 1), (part,)).corpus["perplexity"] == math.inf
+
+
 def test_perplexity_counts_every_word_once():
     part = perplexity_part(np.array([2.0, 9.0]), np.array([2, 6]))
     rating = Rating(("x", "y"), (part,))

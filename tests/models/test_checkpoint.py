@@ -1,6 +1,7 @@
 """Model files: what is saved comes back, and bad files are refused in one line."""
 
 import json
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -87,7 +88,7 @@ def rewrite(path, change) -> None:
         (lambda h, a: h.update(kind="features"), "holds 'features'"),
         (lambda h, a: h.update(model="transformer"), "'transformer' is not one of"),
         (lambda h, a: h["config"].update(heads=8), "config not understood"),
-        (lambda h, a: a.pop("params/U"), "without 'params/U'"),
+        (lambda h, a: a.pop("params/U"), "has no array 'params/U'"),
         (lambda h, a: a.update({"params/U": np.zeros((2, 2))}), r"of shape \(2, 2\)"),
         (lambda h, a: a.pop("feature_mean"), "feature_mean"),
         (lambda h, a: a.update(feature_scale=np.zeros(3)), "feature_scale"),
@@ -95,6 +96,43 @@ def rewrite(path, change) -> None:
         (lambda h, a: h["vocabulary"].pop("words"), "words"),
         (lambda h, a: h.update(tokenizer="klingon"), "klingon"),
         (lambda h, a: a["params/U"].fill(np.nan), "U holds NaN"),
+        (lambda h, a: a.update(feature_scale=np.zeros(6)), "not above 0"),
+        (lambda h, a: a.update(feature_scale=np.full(6, 1e-300)), "not above 0"),
+        (lambda h, a: a.update(feature_scale=-np.ones(6)), "not above 0"),
+        (lambda h, a: a.update(feature_mean=np.full(6, 1e300)), "mean holds NaN or"),
+        (lambda h, a: a.update({"params/br": np.full(4, 1e300)}), "br holds NaN or"),
+        (lambda h, a: a.update({"params/br": np.array(list("abcd"))}), "<U1, expected"),
+        (lambda h, a: a.update({"params/br": np.arange(4)}), "int64, expected floats"),
+        (lambda h, a: h.update(model=["mrnn"]), "model: expected a text, got a list"),
+        (lambda h, a: h.update(tokenizer=7), "tokenizer: expected a text"),
+        (lambda h, a: h.update(config=[]), "config: expected an object"),
+        (
+            lambda h, a: h["config"].update(image_size=10**9),
+            r"expected \(1000000000,\)",
+        ),
+        (lambda h, a: h["config"].update(image_size=2**40), "feature_mean is of shape"),
+        (lambda h, a: h["config"].update(image_size=2**70), "image_size must"),
+        (lambda h, a: h["config"].update(recurrent_size=2**40), "params/.* of shape"),
+        (lambda h, a: h["config"].update(recurrent_size=True), "recurrent_size must"),
+        (lambda h, a: h["config"].update(recurrent_scale="x"), "recurrent_scale must"),
+        (
+            lambda h, a: h["vocabulary"].update(words=[1, 2]),
+            "something that is no word",
+        ),
+        (lambda h, a: h["vocabulary"].update(counts=["1"] * 7), "no integer"),
+        (lambda h, a: h["vocabulary"].update(counts=[1e400] * 7), "no integer"),
+        (lambda h, a: h["vocabulary"].update(counts=[2**64] * 7), "list of integers"),
+        (lambda h, a: h["vocabulary"].update(counts=3), "counts: expected a list"),
+        (lambda h, a: h["vocabulary"].update(counts=[[1]] * 7), "no integer"),
+        (lambda h, a: h.update(extractor=3), "extractor: expected an object"),
+        (lambda h, a: h.update(extractor=["cnn"]), "extractor: expected an object"),
+        (lambda h, a: h["extractor"].pop("name"), "extractor: has no 'name'"),
+        (lambda h, a: h["extractor"].update(name="n" * 300), "a name of 300"),
+        (lambda h, a: h["extractor"].update(sha256=None), "sha256: expected a text"),
+        (lambda h, a: h["extractor"].update(preprocessing="x"), "expected an object"),
+        (lambda h, a: h["extractor"].update(parts={"a": "b"}), "has no 'a'"),
+        (lambda h, a: h["extractor"].update(parts=["a"]), "parts: expected an object"),
+        (lambda h, a: h.update(training=5), "training: expected an object"),
     ],
 )
 def test_files_that_do_not_fit_are_refused(tmp_path, change, part):
@@ -104,6 +142,18 @@ def test_files_that_do_not_fit_are_refused(tmp_path, change, part):
     with pytest.raises(InputError, match=part) as caught:
         load_model(path)
     assert "\n" not in str(caught.value) and "m.npz" in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [10**9, 2**40])
+def test_a_header_alone_takes_no_memory(tmp_path, size):
+    path = tmp_path / "m.npz"
+    make_model().save(path)
+    rewrite(path, lambda header, arrays: header["config"].update(image_size=size))
+    tracemalloc.start()
+    with pytest.raises(InputError, match="feature_mean is of shape"):
+        load_model(path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
@@ -143,7 +193,7 @@ def test_other_files_are_refused(tmp_path):
         load_model(tmp_path / "text.npz")
     with zipfile.ZipFile(tmp_path / "objects.npz", "w") as archive:
         archive.writestr("header.json.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '|O'")
-    with pytest.raises(InputError, match="not a readable"):
+    with pytest.raises(InputError, match="an array header of 118 bytes in 24"):
         load_model(tmp_path / "objects.npz")
 
 

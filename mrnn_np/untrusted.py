@@ -1,0 +1,379 @@
+"""What a file declares, bounded before memory or time is spent on it.
+
+A file is made by somebody else, or by an accident. Its header may say that 16 numbers
+are a matrix of 2^40 rows, its zip may unpack to a thousand times its length, its JSON
+may hold an integer that takes minutes to read. Nothing of that is wrong by itself, so
+every declaration is compared with a limit before it is acted upon: lengths before they
+are multiplied, a product before it is allocated. What is beyond a limit is an
+`InputError`, one line.
+
+Every limit is far beyond anything real and far below what hurts; the reason stands
+beside it.
+
+Knows: bytes, JSON, shapes, .npy headers, zips. Does not know: what a file is for.
+"""
+
+import json
+import math
+import os
+import re
+import stat
+import zipfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from mrnn_np.errors import InputError
+
+KINDS = {
+    dict: "an object", list: "a list", str: "a text", int: "a whole number",
+    float: "a number", bool: "true or false",
+}  # fmt: skip
+MOST_AXES = 32  # NumPy's own limit up to version 1
+LONGEST_AXIS = (1 << 63) - 1  # what an index can count; 19 digits
+MOST_DIGITS = 300  # of an integer in JSON: any with fewer can become a float
+DEEPEST = 64  # nested lists and objects; our deepest header has 5
+LONGEST_ARRAY_HEADER = 10_000  # bytes, as NumPy; one of 32 axes has 700
+LONGEST_TEXT = 1 << 16  # characters of one element of an array of texts
+MOST_MEMBERS = 20_000  # of a zip; EfficientNet-B7 has 1,700 tensors
+# A zip bomb packs 1000 to 1, trained weights and features of images below 5 to 1.
+MOST_SMALLER = 50
+SMALL = 1 << 20  # bytes: what unpacks to no more than this may be packed as it likes
+
+ELEMENT_KINDS = {"f": "floats", "i": "integers", "u": "integers", "U": "texts"}
+LAST_CHARACTER = 0x10FFFF  # of Unicode
+SURROGATES = 0xD800 >> 11  # up to 0xDFFF: halves of characters
+HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+# {'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), } in any order. A dtype of
+# several fields is a list in it, and does not match.
+AXES = r"\((?:\d{1,19}L?(?:, ?|(?=\))))*\)"
+ITEM = rf"\s*['\"](\w{{1,20}})['\"]\s*:\s*(['\"][^'\"]*['\"]|True|False|{AXES})\s*"
+ARRAY_HEADER = re.compile(rf"\{{{ITEM},{ITEM},{ITEM}(?:,\s*)?\}}\s*")
+# Truth values, whole and real numbers, texts. Nothing else is an array of ours, least
+# of all Python objects, which are pickles inside.
+ELEMENT = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f[248]|U(\d{1,9}))")
+
+
+def read_bounded(path: str | Path, limit: int, what: str = "") -> bytes:
+    """Return the contents of a regular file of at most `limit` bytes.
+
+    A pipe would be waited for without end, and ``/dev/zero`` read without end.
+
+    Parameters
+    ----------
+    limit : bytes.
+    what : what the file is, for the errors ("a config").
+
+    Raises
+    ------
+    InputError : missing, not a regular file, larger, or not readable.
+    """
+    check_regular(path, limit, what)
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read(limit + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(content) > limit:  # it has grown meanwhile, or has no length (/proc)
+        raise _too_large(path, limit, what)
+    return content
+
+
+def check_regular(path: str | Path, limit: int, what: str = "") -> int:
+    """Return the length of a regular file in bytes, of at most `limit`.
+
+    Raises
+    ------
+    InputError : missing, not a regular file, or larger.
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read: {reason}") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{path}: is a folder, not {what or 'a file'}")
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(
+            f"{path}: is a pipe or a device, not {what or 'a file'}: save what it "
+            "gives to a file"
+        )
+    if found.st_size > limit:
+        raise _too_large(path, limit, what)
+    return found.st_size
+
+
+def _too_large(path: str | Path, limit: int, what: str) -> InputError:
+    return InputError(
+        f"{path}: larger than {limit} bytes, the limit for {what or 'such a file'}"
+    )
+
+
+def parse_json(content: str | bytes, what: str, limit: int) -> Any:
+    """Return the value that a JSON text of at most `limit` bytes stands for.
+
+    Parameters
+    ----------
+    content : text, or bytes in UTF-8.
+    what : file and part, for the errors, which begin with it.
+
+    Raises
+    ------
+    InputError : too long, not UTF-8, not JSON (names the line), nested too deeply, an
+        absurd integer, a name twice in one object (which of the two values is meant?),
+        or half a surrogate pair, which JSON can spell and no file or terminal can take.
+    """
+    if len(content) > limit:
+        raise InputError(f"{what}: {len(content)} bytes of JSON, more than {limit}")
+    try:
+        if isinstance(content, bytes):
+            content = content.decode("utf-8-sig")
+        value = json.loads(content, object_pairs_hook=_object, parse_int=_integer)
+        if not _nested_at_most(value, DEEPEST):
+            raise RecursionError
+        if HALF_CHARACTER.search(content):  # of a pair, or alone
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{what}:{line}: not UTF-8 text") from None
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise InputError(
+            f"{what}: holds half a character ({half} without its other half)"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{what}:{error.lineno}: not JSON: {error.msg}") from None
+    except RecursionError:
+        raise InputError(f"{what}: JSON nested more than {DEEPEST} deep") from None
+    except _Absurd as error:
+        raise InputError(f"{what}: {error}") from None
+    return value
+
+
+class _Absurd(ValueError):
+    """Something inside a JSON text that is not believed."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, n in Counter(n for n, _ in pairs).items() if n > 1)
+        raise _Absurd(f"{twice[:60]!a} stands twice in one JSON object")
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise _Absurd(f"an integer of {len(digits)} digits, at most {MOST_DIGITS}")
+    return int(digits)
+
+
+def _nested_at_most(value: Any, most: int) -> bool:
+    """Whether no element lies inside more than `most` lists and objects."""
+    level = [value]
+    for _ in range(most + 1):
+        containers = [one for one in level if isinstance(one, list | dict)]
+        if not containers:
+            return True
+        level = []
+        for one in containers:
+            level.extend(one.values() if isinstance(one, dict) else one)
+    return False
+
+
+def check_kind(value: Any, kind: type, where: str | Path) -> Any:
+    """Return the value if it is of that kind; InputError names where it stands.
+
+    A truth value is no whole number, a whole number is a number (float).
+    """
+    accepted = (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or (
+        isinstance(value, bool) and kind is not bool
+    ):
+        raise InputError(f"{where}: expected {KINDS[kind]}, got {shown(value)}")
+    return value
+
+
+def take(entry: dict, key: str, kind: type, where: str | Path) -> Any:
+    """Return ``entry[key]``; InputError where it is missing or of another kind."""
+    if key not in entry:
+        raise InputError(f"{where}: has no {key!r}")
+    return check_kind(entry[key], kind, f"{where}: {key}")
+
+
+def shown(value: Any) -> str:
+    """Return the beginning of a value of any size, as an error can show it."""
+    if isinstance(value, dict | list | tuple):
+        return f"{KINDS[dict if isinstance(value, dict) else list]} of {len(value)}"
+    if isinstance(value, int) and abs(value) > LONGEST_AXIS:  # writing it takes time
+        return "an integer beyond 64 bits"
+    return f"{value[:40]!a}" if isinstance(value, str) else str(value)[:40]
+
+
+def checked_shape(
+    shape: Any, itemsize: int, available_bytes: int, what: str
+) -> tuple[int, ...]:
+    """Return the shape of an array as a tuple, once it fits into the bytes there are.
+
+    Looked at in this order, so that no step costs more than the one before allows: the
+    number of axes, every length, their product.
+
+    Parameters
+    ----------
+    shape : what the file says; a list or tuple of integers from 0 on is accepted.
+    itemsize : bytes of an element.
+    available_bytes : that the file has for this array; it may need fewer.
+    what : the array, for the errors, which begin with it.
+
+    Raises
+    ------
+    InputError : not such a list, more than 32 axes, or more bytes than there are.
+    """
+    if not isinstance(shape, list | tuple):
+        raise InputError(f"{what}: its shape is no list of lengths")
+    if len(shape) > MOST_AXES:
+        raise InputError(f"{what}: a shape of {len(shape)} axes, at most {MOST_AXES}")
+    if any(type(axis) is not int or not 0 <= axis <= LONGEST_AXIS for axis in shape):
+        raise InputError(f"{what}: its shape holds something that is no length")
+    needed = math.prod(shape) * itemsize
+    # NumPy cannot even make an empty array of (0, 2^62) float64.
+    reach = math.prod(max(axis, 1) for axis in shape) * itemsize
+    if needed > available_bytes or reach > LONGEST_AXIS:
+        raise InputError(
+            f"{what}: of shape {str(tuple(shape))[:80]} takes more than the "
+            f"{available_bytes} bytes there are"
+        )
+    return tuple(shape)
+
+
+def read_array_header(
+    stream: BinaryIO, size: int, what: str
+) -> tuple[tuple[int, ...], np.dtype, str]:
+    """Read the header of a .npy: what `np.save` writes before the bytes of an array.
+
+    NumPy evaluates the header as Python; here only the one form that it has is read.
+
+    Parameters
+    ----------
+    stream : at the beginning of the .npy, and afterwards at the array's bytes.
+    size : bytes of header and array together.
+    what : the array, for the errors, which begin with it.
+
+    Returns
+    -------
+    shape, dtype (truth values, integers, floats, texts), and order, "C" or "F".
+
+    Raises
+    ------
+    InputError : not a .npy, cut short, Python objects or anything else that is not an
+        array of plain numbers or texts, or a shape that the bytes do not suffice for.
+    """
+    magic = stream.read(8)
+    width = {b"\1\0": 2, b"\2\0": 4, b"\3\0": 4}.get(magic[6:])
+    if magic[:6] != b"\x93NUMPY" or width is None:
+        raise InputError(f"{what}: not an array as NumPy saves it")
+    length = int.from_bytes(stream.read(width), "little")
+    available = size - 8 - width - length
+    if length > LONGEST_ARRAY_HEADER or available < 0:
+        raise InputError(f"{what}: an array header of {length} bytes in {size}")
+    found = ARRAY_HEADER.fullmatch(stream.read(length).decode("utf-8", "replace"))
+    parts = found.groups() if found else ()
+    described = dict(zip(parts[::2], parts[1::2], strict=True))
+    if described.keys() != {"descr", "fortran_order", "shape"}:
+        raise InputError(f"{what}: its header describes no array of numbers or texts")
+    name = described["descr"][1:-1]
+    element = ELEMENT.fullmatch(name)
+    if element is None:
+        kind = "Python objects" if "O" in name else ascii(name[:40])
+        raise InputError(f"{what}: holds {kind}, neither plain numbers nor texts")
+    if int(element[1] or 0) > LONGEST_TEXT:
+        raise InputError(f"{what}: texts of more than {LONGEST_TEXT} characters")
+    dtype = np.dtype(name)
+    shape = [int(axis) for axis in re.findall(r"\d+", described["shape"])]
+    order = "F" if described["fortran_order"] == "True" else "C"
+    return checked_shape(shape, dtype.itemsize, available, what), dtype, order
+
+
+def check_members(members: Sequence[zipfile.ZipInfo], size: int, what: str) -> None:
+    """Refuse a zip that unpacks to far more than it is, or names a member twice.
+
+    Parameters
+    ----------
+    members : what its list of contents says of each.
+    size : bytes of the zip itself.
+
+    Raises
+    ------
+    InputError : too many members, two of one name, or too much when unpacked.
+    """
+    if len(members) > MOST_MEMBERS:
+        raise InputError(f"{what}: {len(members)} members, at most {MOST_MEMBERS}")
+    seen = set()
+    for member in members:
+        if member.filename in seen:
+            name = ascii(member.filename[:60])
+            raise InputError(f"{what}: two members of the name {name}: which one?")
+        seen.add(member.filename)
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > max(SMALL, MOST_SMALLER * size):
+        raise InputError(
+            f"{what}: {size} bytes that unpack to {unpacked}, at most "
+            f"{MOST_SMALLER} times as many are believed"
+        )
+
+
+def array_of(
+    arrays: Mapping[str, np.ndarray],
+    name: str,
+    kinds: str,
+    shape: tuple[int | None, ...],
+    where: str | Path,
+) -> np.ndarray:
+    """Return ``arrays[name]`` if it is what its place asks for.
+
+    Parameters
+    ----------
+    kinds : letters of NumPy's kinds of elements: "f" floats, "iu" integers, "U" texts.
+    shape : None stands for any length.
+    where : the file, for the errors, which begin with it.
+
+    Raises
+    ------
+    InputError : not there, of other elements, or of another shape.
+    """
+    if name not in arrays:
+        raise InputError(f"{where}: has no array {name!r}")
+    array = arrays[name]
+    if array.dtype.kind not in kinds:
+        wanted = " or ".join(ELEMENT_KINDS[kind] for kind in kinds)
+        raise InputError(f"{where}: {name} holds {array.dtype}, expected {wanted}")
+    fits = len(shape) == array.ndim and all(
+        length in (None, given)
+        for length, given in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = tuple("any" if length is None else length for length in shape)
+        raise InputError(
+            f"{where}: {name} is of shape {array.shape}, expected {wanted}"
+        )
+    return array
+
+
+def texts_of(array: np.ndarray, what: str) -> list[str]:
+    """Return the texts of an array (n,) of texts.
+
+    Raises
+    ------
+    InputError : one that holds what is no character, or half of one.
+    """
+    native = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    codes = np.frombuffer(native.tobytes(), np.uint32)
+    # NumPy makes texts of them unseen, and ends in a SystemError beyond Unicode.
+    if codes.max(initial=0) > LAST_CHARACTER or (codes >> 11 == SURROGATES).any():
+        raise InputError(f"{what}: holds something that is no text")
+    return array.tolist()
