@@ -83,13 +83,14 @@ def names_from_outside(tree: ast.Module, folder: str) -> set[str]:
     Only what is imported from this project counts: the rest has versions.
     """
     outside, compiled = set(), set()
-    for node in ast.walk(tree):
+    for node in tree.body:
         if isinstance(node, ast.ImportFrom):
             if node.module.startswith("mrnn") and not node.module.startswith(folder):
                 outside |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.Assign) and names_in(node.value) & outside:
             outside |= {name for goal in node.targets for name in names_in(goal)}
-        elif isinstance(node, ast.FunctionDef):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
             decorators = {n for one in node.decorator_list for n in names_in(one)}
             if decorators & {"njit", "intrinsic"}:
                 compiled |= {n for line in node.body for n in names_in(line)}
