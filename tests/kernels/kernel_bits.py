@@ -133,7 +133,7 @@ def ngrams():
 
 
 def network():
-    """Every operation of the engine; Winograd's in one step and in two."""
+    """All that the engine computes; Winograd's tiles in one step and in two."""
     layers = [
         Layer("wide", "convolution", ("input",), 40, kernel=5, stride=2, padding=2),
         Layer("a", "relu6", ("wide",)),
