@@ -61,18 +61,19 @@ def cross_entropy_slope_plain(
 def largest(row, bias):
     """Return the maximum of row + bias, both (V,).
 
-    The compiler makes vector maxima of integers only (0.3 ns an element; of floats
+    The compiler makes vector maxima of integers only (0.06 ns an element; of floats
     1.3). Read as integers, floats are in the right order once the bits of the negative
     ones, all but the sign, are turned round; turning twice gives the float back.
     """
     most = np.int32(-(2**31) + 1)
     for v in range(len(row)):
         bits = np.float32(row[v] + bias[v]).view(np.int32)
-        most = max(most, bits ^ ((bits >> SIGN) & REST))
+        # Without np.int32 Numba would go on in int64, half as many numbers a vector.
+        most = max(most, np.int32(bits ^ ((bits >> SIGN) & REST)))
     return np.int32(most ^ ((most >> SIGN) & REST)).view(np.float32)
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(cache=True, nogil=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def exponentiate(row, bias, shift):
     """Write exp(row + bias - shift) over the row; return the sum."""
     total = ZERO

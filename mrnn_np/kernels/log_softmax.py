@@ -44,7 +44,7 @@ def chosen_log_probs_plain(logits, bias, offsets, words, images, out):
 
 
 # "reassoc" lets the sum be taken in vectors; without "nnan" a NaN stays a NaN.
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(cache=True, nogil=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def sum_of_powers(row, bias, shift):
     """Return the sum of 2^(row + bias - shift), float32, of one row (V,)."""
     total = np.float32(0.0)
@@ -63,7 +63,7 @@ def sum_of_powers(row, bias, shift):
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=False)
+@njit(cache=True, nogil=True, forceinline=True, fastmath=False)
 def log2_sum(row, bias):
     """Return the base-2 logarithm of the sum of 2^(row + bias), float32."""
     total = sum_of_powers(row, bias, np.float32(0.0))

@@ -8,7 +8,7 @@ A run's folder holds
 
 All random numbers of a step follow from (seed, epoch, step), so there is no generator
 whose state would have to be stored: a resumed run draws what an uninterrupted one
-draws, and ends with the same bits.
+draws, and ends with the same bits (on one machine, with one number of BLAS threads).
 
 Knows: when to do what. Does not know: layers, words, or how a file is laid out.
 """

@@ -19,6 +19,7 @@ import mrnn_np
 PACKAGE = Path(mrnn_np.__file__).parent
 FOLDERS = PACKAGE / "kernels", PACKAGE / "cnn" / "fast"
 KERNELS = sorted(file for folder in FOLDERS for file in folder.glob("*.py"))
+ENGINE = [file for file in KERNELS if file.parent == FOLDERS[1]]
 # A kernel as small as can be, added to a copy of the package.
 ADDITION = """
 from numba import njit
@@ -76,10 +77,36 @@ def foreign_names(tree: ast.Module) -> dict[str, set[str]]:
     return {name: inside & foreign for name, inside in kernels.items()}
 
 
+def names_from_outside(tree: ast.Module, folder: str) -> set[str]:
+    """Return the names that compiled functions read from outside of a folder.
+
+    Only what is imported from this project counts: the rest has versions.
+    """
+    outside, compiled = set(), set()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            if node.module.startswith("mrnn") and not node.module.startswith(folder):
+                outside |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign) and names_in(node.value) & outside:
+            outside |= {name for goal in node.targets for name in names_in(goal)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            decorators = {n for one in node.decorator_list for n in names_in(one)}
+            if decorators & {"njit", "intrinsic"}:
+                compiled |= {n for line in node.body for n in names_in(line)}
+    return compiled & outside
+
+
 @pytest.mark.parametrize("file", KERNELS, ids=lambda file: file.stem)
 def test_no_kernel_depends_on_another_file(file):
     found = foreign_names(ast.parse(file.read_text(encoding="utf-8")))
     assert not {name: inside for name, inside in found.items() if inside}
+
+
+@pytest.mark.parametrize("file", ENGINE, ids=lambda file: file.stem)
+def test_the_stamp_of_the_engine_covers_all_that_is_compiled(file):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    assert not names_from_outside(tree, "mrnn_np.cnn.fast")
 
 
 def test_all_kernels_are_where_they_are_looked_for():
@@ -102,6 +129,14 @@ def test_the_reader_of_kernels_sees_what_it_should():
     assert foreign_names(tree) == {
         "f": {"C"}, "g": {"B"}, "k": set(), "l": {"B"}, "m": {"B"},
     }  # fmt: skip
+    tree = ast.parse(
+        "from mrnn_np.data import A, B, C\nfrom mrnn_np.cnn.fast.b import D\n"
+        "E = A + 1\n@njit\ndef h(x):\n    return E\n"
+        "@intrinsic\ndef f(typing, x):\n    def write(w, x):\n        return A + D\n"
+        "def make(stamp):\n    @njit(cache=True)\n    def g(x):\n        return B\n"
+        "def plain(x):\n    return C\n"
+    )
+    assert names_from_outside(tree, "mrnn_np.cnn.fast") == {"A", "B", "E"}
 
 
 @pytest.fixture

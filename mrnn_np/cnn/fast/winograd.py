@@ -157,15 +157,15 @@ def output_transform_plain(memory, m, plane, offsets, shift, weights, bias, low,
 
 def _b_t(w, d):
     """Return B^T d of six vectors."""
-    even, odd = w.minus(d[4], w.scaled(4, d[2])), w.minus(d[3], w.scaled(4, d[1]))
-    even2, odd2 = w.minus(d[4], d[2]), w.scaled(2, w.minus(d[3], d[1]))
+    even, odd = w.plus_scaled(d[4], -4, d[2]), w.plus_scaled(d[3], -4, d[1])
+    even2, odd2 = w.minus(d[4], d[2]), w.minus(d[3], d[1])
     return [
-        w.plus(w.minus(w.scaled(4, d[0]), w.scaled(5, d[2])), d[4]),
+        w.plus_scaled(w.plus_scaled(d[4], -5, d[2]), 4, d[0]),
         w.plus(even, odd),  # at the points 1
         w.minus(even, odd),  # and -1
-        w.plus(even2, odd2),  # at the points 2
-        w.minus(even2, odd2),  # and -2
-        w.plus(w.minus(w.scaled(4, d[1]), w.scaled(5, d[3])), d[5]),
+        w.plus_scaled(even2, 2, odd2),  # at the points 2
+        w.plus_scaled(even2, -2, odd2),  # and -2
+        w.plus_scaled(w.plus_scaled(d[5], -5, d[3]), 4, d[1]),
     ]
 
 
@@ -175,9 +175,9 @@ def _a_t(w, m):
     even2, odd2 = w.plus(m[3], m[4]), w.minus(m[3], m[4])
     return [
         w.plus(w.plus(m[0], even), even2),
-        w.plus(odd, w.scaled(2, odd2)),
-        w.plus(even, w.scaled(4, even2)),
-        w.plus(w.plus(odd, w.scaled(8, odd2)), m[5]),
+        w.plus_scaled(odd, 2, odd2),
+        w.plus_scaled(even, 4, even2),
+        w.plus(w.plus_scaled(odd, 8, odd2), m[5]),
     ]
 
 
