@@ -20,6 +20,7 @@ from mrnn_np.gradcheck import (
     GradientCheck,
     check_gradient,
     check_projection,
+    float64_only,
 )
 from mrnn_np.models import MRNN, MRNNConfig
 
@@ -46,20 +47,36 @@ def check_layer(
     forward : called with the arrays by name, returns (out, cache).
     backward : called with (dout, cache), returns gradients in the order of the
         differentiable arrays.
-    arrays : the arguments, float64; integer ones are passed on unchecked.
-    differentiable : which of them to check, all floating ones when None.
+    arrays : the arguments, float64; arrays of integers are passed on unchecked.
+    differentiable : which of them to check, all but the integers when None.
+
+    Raises
+    ------
+    TypeError : an argument or a gradient that is no array of float64.
+    ValueError : another number of gradients than of arrays, or of another shape.
     """
     names = differentiable or tuple(
-        name for name, value in arrays.items() if value.dtype == np.float64
+        name
+        for name, value in arrays.items()
+        if not (isinstance(value, np.ndarray) and value.dtype.kind in "iu")
     )
+    checked = {name: arrays[name] for name in names}
+    float64_only(checked)
     out, cache = forward(**arrays)
     weight = rng.standard_normal(out.shape)
     # A backward pass may use up its cache, and a forward pass its input.
     grads = backward(weight.copy(), cache)
-    grads = grads if isinstance(grads, tuple) else (grads,)
+    grads = (grads,) if isinstance(grads, np.ndarray) else grads
+    if not isinstance(grads, tuple | list):
+        raise TypeError(f"the backward pass returned {type(grads).__name__}, no arrays")
+    if len(grads) != len(names):
+        raise ValueError(
+            f"the backward pass returned {len(grads)} gradients for {len(names)} "
+            f"arrays ({', '.join(names)})"
+        )
     return check_gradient(
         lambda: float(np.vdot(weight, forward(**arrays)[0])),
-        {name: arrays[name] for name in names},
+        checked,
         dict(zip(names, grads, strict=True)),
         rng,
         limit,
