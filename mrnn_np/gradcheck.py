@@ -108,7 +108,7 @@ def check_gradient(
 
     Raises
     ------
-    TypeError : what is not an array of float64 (float32 leaves 3 digits of a difference).
+    TypeError : what is no array of float64 (float32 leaves 3 digits of a difference).
     ValueError : a gradient of another shape than its parameter, or nothing to check.
     """
     grads = _checked_arrays(params, grads)

@@ -84,15 +84,20 @@ def check_layer(
 
 
 def random_batch(
-    rng: np.random.Generator, words: int, image_size: int, steps: int = STEPS
+    rng: np.random.Generator,
+    words: int,
+    image_size: int,
+    steps: int = STEPS,
+    dtype=np.float64,
 ) -> PackedBatch:
-    """Return a batch of four sentences of random known words, the longest of `steps`.
+    """Return a batch of five sentences of random known words, the longest of `steps`.
 
-    Two of the sentences have equal length, and one is a single word.
+    Two of the sentences have equal length, one is a single word, and one has none: its
+    only step is <end>.
     """
-    lengths = [1, steps - 1, steps // 2, steps // 2]
+    lengths = [1, steps - 1, steps // 2, steps // 2, 0]
     ids = [rng.integers(len(SPECIALS), words, length) for length in lengths]
-    return pack(ids, rng.standard_normal((len(ids), image_size)))
+    return pack(ids, rng.standard_normal((len(ids), image_size)).astype(dtype))
 
 
 def small_model(rng: np.random.Generator, **choices) -> MRNN:

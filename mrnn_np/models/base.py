@@ -92,7 +92,7 @@ class Captioner(NextWordModel):
 
     def token_losses(self, batch: PackedBatch) -> np.ndarray:
         """Return -log P(target | words before it, image) of each token, (P,) nats."""
-        return self.forward(batch)[0]
+        return self.forward(batch, None, Buffers())[0]
 
     def loss_and_grads(
         self,
@@ -111,9 +111,11 @@ class Captioner(NextWordModel):
         ----------
         batch : see data/batches.py; features as `standardise` returns them.
         rng : source of dropout masks; None switches dropout off.
-        buffers : a dict, empty at first, that keeps large arrays for the next call:
-            the gradients of this call are overwritten by it (layers/buffers.py).
+        buffers : keeps large arrays for the next call with the same `Buffers`, which
+            overwrites the gradients of this one; None makes new arrays.
         """
+        buffers = buffers or Buffers()
+        buffers.next_step()
         losses, cache = self.forward(batch, rng, buffers)
         P = len(losses)
         grads = self.backward(np.full(P, 1 / P, losses.dtype), cache, buffers)
