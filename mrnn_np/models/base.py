@@ -6,6 +6,7 @@ What it can do with a trained network, scoring and describing, is in `next_word.
 Knows: parameters, feature statistics, gradients. Does not know: any model's layers.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.errors import InputError
 from mrnn_np.layers import Buffers
 from mrnn_np.models.next_word import NextWordModel
+from mrnn_np.storage import content_hash
 
 
 class Captioner(NextWordModel):
@@ -82,6 +84,22 @@ class Captioner(NextWordModel):
         if not np.isfinite(features).all():
             raise InputError("image features hold NaN or infinity")
         return (features - self.feature_mean) / self.feature_scale
+
+    def fingerprint(self) -> str:
+        """Return a hash of class, config, words, CNN, statistics and parameters."""
+        cls = type(self)
+        described = {
+            "model": f"{cls.__module__}.{cls.__qualname__}",
+            "config": dataclasses.asdict(self.config),
+            "vocabulary": self.vocabulary.to_dict(),
+            "tokenizer": self.tokenizer,
+            "extractor": self.extractor and dict(self.extractor),
+            "dtype": self.dtype.name,
+        }
+        arrays = {f"params/{name}": value for name, value in self.params.items()}
+        arrays["feature_mean"] = self.feature_mean
+        arrays["feature_scale"] = self.feature_scale
+        return content_hash(described, arrays)
 
     def refined_features(self, features: np.ndarray) -> np.ndarray:
         """Return what similar images have similar, (n, F), for a search of neighbours.
