@@ -1,12 +1,21 @@
 """The gradient check itself: it must find what is wrong."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from mrnn_np import gradient_cases, layers
 from mrnn_np.cli import main
 from mrnn_np.gradcheck import check_gradient, check_projection
-from mrnn_np.gradient_cases import check_layer, model_case, small_model
+from mrnn_np.gradient_cases import (
+    check_layer,
+    layer_cases,
+    model_case,
+    recurrent_case,
+    small_model,
+)
+from mrnn_np.gradient_precision import compare, compare_layer, model_comparison
 
 
 def quadratic(x):
@@ -254,10 +263,100 @@ def test_check_layer_takes_gradients_in_a_list_and_leaves_integers_alone():
     assert [check.name for check in checks] == ["x", "y"]
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("dropout", [0.0, 0.2, 0.8])
 def test_whole_model(dropout):
-    for check in model_case(1, dropout):
+    for check in (*model_case(1, dropout), *model_comparison(1, dropout)):
         assert check.passed, str(check)
+
+
+def test_a_layer_that_stops_after_20_steps_is_caught():
+    case = recurrent_case(0)
+    checks = check_layer(
+        case.forward, stops_after(20), case.arrays, np.random.default_rng(0), case.limit
+    )
+    assert not any(check.passed for check in checks)
+
+
+def test_a_model_that_stops_after_20_steps_is_caught(monkeypatch):
+    monkeypatch.setattr("mrnn_np.models.mrnn.recurrent_backward", stops_after(20))
+    checks = model_case(0)
+    assert any(not check.passed for check in checks[:-1]) and not checks[-1].passed
+
+
+def stops_after(steps):
+    """Return a backward pass through time in windows of so many steps."""
+
+    def backward(dout, cache):
+        out, U, batch_sizes = cache
+        dz, begin = dout.copy(), np.cumsum(batch_sizes) - batch_sizes
+        dU = np.zeros_like(U)
+        for t in reversed(range(len(batch_sizes))):
+            now = slice(begin[t], begin[t] + batch_sizes[t])
+            dz[now] *= out[now] > 0
+            if t > 0:
+                before = slice(begin[t - 1], begin[t - 1] + batch_sizes[t])
+                dU += out[before].T @ dz[now]
+                dz[before] += (t % steps > 0) * (dz[now] @ U.T)
+        return dz, dU, dz.sum(axis=0)
+
+    return backward
+
+
+def test_a_fault_in_float32_alone_is_caught(monkeypatch):
+    def broken(dout, cache):
+        dx, dU, db = layers.recurrent_backward(dout, cache)
+        return dx, dU * (1 if dU.dtype == np.float64 else dU.dtype.type(0.999)), db
+
+    case = dataclasses.replace(recurrent_case(0), backward=broken)
+    checks = compare_layer(case, np.random.default_rng(0))
+    assert [check.name for check in checks if not check.passed] == ["U"]
+    monkeypatch.setattr("mrnn_np.models.mrnn.recurrent_backward", broken)
+    assert all(check.passed for check in model_case(0))
+    checks = model_comparison(0, 0.0)
+    assert [check.name for check in checks if not check.passed] == ["U"]
+    assert main(["gradcheck"]) == 1
+
+
+def test_memory_that_is_not_cleared_is_caught(monkeypatch):
+    def broken(dout, cache, dtable=None):
+        fresh = layers.embedding_backward(dout, cache)
+        if dtable is None:
+            return fresh
+        dtable += fresh  # to what the last step left there
+        return dtable
+
+    monkeypatch.setattr("mrnn_np.models.mrnn.embedding_backward", broken)
+    checks = model_comparison(0, 0.0)
+    assert [check.name for check in checks if not check.passed] == ["E1"]
+
+
+def test_float32_comparison_sees_every_entry():
+    expected = np.random.default_rng(0).standard_normal((2, 3))
+    assert compare("x", expected.astype("f4"), expected).passed
+    for index in np.ndindex(2, 3):
+        for bad in (*NOT_FINITE, 1.001 * expected[index] + 1e-3):
+            found = expected.astype("f4")
+            found[index] = bad
+            check = compare("x", found, expected)
+            assert not check.passed and check.index == index
+    with pytest.raises(TypeError, match="not float64 with float64"):
+        compare("x", expected, expected)
+    with pytest.raises(ValueError, match=r"\(3,\) in float32, \(2, 3\) before"):
+        compare("x", expected[0].astype("f4"), expected)
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.8])
+def test_dropped_and_kept_are_not_mixed_up(rate):
+    (case,) = (c for c in layer_cases(0) if c.name == f"dropout of {rate}")
+
+    def broken(dout, cache):
+        draws, threshold, scale = cache
+        kept = draws.reshape(dout.shape) >= threshold
+        return dout * kept * (scale - 1) / scale  # 1 / (1 - rate) taken for 1 / rate
+
+    rng = np.random.default_rng(0)
+    (check,) = check_layer(case.forward, broken, case.arrays, rng)
+    assert not check.passed
 
 
 BROKEN = {
@@ -329,7 +428,7 @@ def test_command_prints_the_table_and_succeeds(capsys):
     assert main(["gradcheck", "--seed", "2"]) == 0
     shown = capsys.readouterr().out
     assert "all gradients are right" in shown
-    assert shown.count(" ok\n") > 35
+    assert shown.count(" ok\n") > 100
 
 
 def test_command_exits_1_and_names_the_entry(monkeypatch, capsys):
