@@ -223,10 +223,10 @@ assert [verdict.passed for verdict in verdicts] == [True, False]
 # of 1e-7 |g| / |e| of all directions, or a little less.
 #
 # Take 10,000 entries of equal size, and let one be off by a ten-thousandth. Then |e| is
-# 1e-4 / sqrt(10000) = **1e-6** of |g|: one direction should overlook it in up to **10 %**
-# of all cases, three directions in up to **0.1 %**. Expect about **9 %** and next to
-# nothing. With a million entries |e| would be 1e-7 |g|, and the check as good as blind
-# to it. An entry that is wrong altogether is 0.001 |g| there, and is seen.
+# 1e-4 / sqrt(10000) = **1e-6** of |g|: one direction should overlook it in up to
+# **10 %** of all cases, three directions in up to **0.1 %**. Expect about **9 %** and
+# next to nothing. With a million entries |e| would be 1e-7 |g|, and the check as good
+# as blind to it. An entry that is wrong altogether is 0.001 |g| there, and is seen.
 #
 # So the projection check finds mistakes that matter to the whole gradient. For the rest
 # check the same code with few entries, where each one counts, as in the next sections.
@@ -316,9 +316,9 @@ assert all(check.error < 1e-8 for check in checks)
 # ## 7. The whole m-RNN
 #
 # The same again with the cost of a small m-RNN, **434** parameters, over sentences of
-# up to **40** steps. Again each line is the worst entry of a parameter, and the last line
-# is the projection check of all of them at once. **Expect errors below 1e-6.** (The
-# command `mrnn-np gradcheck` prints this table for all layers and the model.)
+# up to **40** steps. Again each line is the worst entry of a parameter, and the last
+# line is the projection check of all of them at once. **Expect errors below 1e-6.**
+# (The command `mrnn-np gradcheck` prints this table for all layers and the model.)
 
 # %%
 checks = model_case(seed=0)
