@@ -19,6 +19,7 @@ from timing import Row, interleave
 
 import mrnn_np as mr
 from mrnn_np.captioning import caption_images
+from mrnn_np.layers import Buffers
 from mrnn_np.machine import within_cores
 from mrnn_np.parallel import Workers
 from mrnn_np.retrieval.likelihood import log_likelihoods
@@ -30,7 +31,7 @@ SAME = 1e-4  # of the largest number: rounding depends on who adds what
 def training_step() -> Callable[[int], list[np.ndarray]]:
     """Return the loss and the mean gradients of a batch of the paper's sizes."""
     model, batch = training_case(dropout=0.0)
-    buffers = {}
+    buffers = Buffers()
 
     def call(threads: int) -> list[np.ndarray]:
         loss, grads = model.loss_and_grads(batch, buffers=buffers)

@@ -3,10 +3,12 @@
 A layer is checked through the scalar f = sum(weight * out) with a fixed random weight:
 then df/dout is `weight`, and what the backward pass makes of it are the gradients of f.
 
-Knows: how to call each layer. Does not know: how a check is made (gradcheck.py).
+Knows: how to call each layer. Does not know: how a check is made (gradcheck.py), or
+what becomes of float32 (gradient_precision.py, which uses the same cases).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,15 +22,39 @@ from mrnn_np.gradcheck import (
     GradientCheck,
     check_gradient,
     check_projection,
+    float64_only,
 )
 from mrnn_np.models import MRNN, MRNNConfig
 
-STEPS = 16  # time steps of the longest sentence, <end> included
-# Orthogonal times this as U: half the units shut, (1.2 / sqrt 2)^15 = 0.09 of a
-# gradient comes back over 15 steps. With the model's default, 0.58, it would be 2e-6,
+# Time steps of the longest sentence, <end> included. Flickr8k's has 39. With 16 a
+# backward pass that stops after 20 steps was right.
+STEPS = 40
+# Orthogonal times this as U: half the units shut, (1.2 / sqrt 2)^39 = 0.002 of a
+# gradient comes back over 39 steps. With the model's default, 0.58, it would be 1e-15,
 # and a fault far back in time would hide below the limit.
 RECURRENT_SCALE = 1.2
+# Dropped shares: at 0.5 what is dropped and what is kept could be mixed up unseen.
+DROPOUT = (0.2, 0.8)
 Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """A layer with small arguments.
+
+    name : of the layer.
+    forward, backward, arrays : as `check_layer` takes them.
+    limit : of its relative errors.
+    memory : which arguments of `backward` take the memory for which gradient, such as
+        {"dtable": "table"}.
+    """
+
+    name: str
+    forward: Callable[..., tuple[np.ndarray, object]]
+    backward: Callable
+    arrays: Arrays
+    limit: float = LIMIT_LAYER
+    memory: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_layer(
@@ -46,20 +72,36 @@ def check_layer(
     forward : called with the arrays by name, returns (out, cache).
     backward : called with (dout, cache), returns gradients in the order of the
         differentiable arrays.
-    arrays : the arguments, float64; integer ones are passed on unchecked.
-    differentiable : which of them to check, all floating ones when None.
+    arrays : the arguments, float64; arrays of integers are passed on unchecked.
+    differentiable : which of them to check, all but the integers when None.
+
+    Raises
+    ------
+    TypeError : an argument or a gradient that is no array of float64.
+    ValueError : another number of gradients than of arrays, or of another shape.
     """
     names = differentiable or tuple(
-        name for name, value in arrays.items() if value.dtype == np.float64
+        name
+        for name, value in arrays.items()
+        if not (isinstance(value, np.ndarray) and value.dtype.kind in "iu")
     )
+    checked = {name: arrays[name] for name in names}
+    float64_only(checked)
     out, cache = forward(**arrays)
     weight = rng.standard_normal(out.shape)
     # A backward pass may use up its cache, and a forward pass its input.
     grads = backward(weight.copy(), cache)
-    grads = grads if isinstance(grads, tuple) else (grads,)
+    grads = (grads,) if isinstance(grads, np.ndarray) else grads
+    if not isinstance(grads, tuple | list):
+        raise TypeError(f"the backward pass returned {type(grads).__name__}, no arrays")
+    if len(grads) != len(names):
+        raise ValueError(
+            f"the backward pass returned {len(grads)} gradients for {len(names)} "
+            f"arrays ({', '.join(names)})"
+        )
     return check_gradient(
         lambda: float(np.vdot(weight, forward(**arrays)[0])),
-        {name: arrays[name] for name in names},
+        checked,
         dict(zip(names, grads, strict=True)),
         rng,
         limit,
@@ -67,15 +109,20 @@ def check_layer(
 
 
 def random_batch(
-    rng: np.random.Generator, words: int, image_size: int, steps: int = STEPS
+    rng: np.random.Generator,
+    words: int,
+    image_size: int,
+    steps: int = STEPS,
+    dtype=np.float64,
 ) -> PackedBatch:
-    """Return a batch of four sentences of random known words, the longest of `steps`.
+    """Return a batch of five sentences of random known words, the longest of `steps`.
 
-    Two of the sentences have equal length, and one is a single word.
+    Two of the sentences have equal length, one is a single word, and one has none: its
+    only step is <end>.
     """
-    lengths = [1, steps - 1, steps // 2, steps // 2]
+    lengths = [1, steps - 1, steps // 2, steps // 2, 0]
     ids = [rng.integers(len(SPECIALS), words, length) for length in lengths]
-    return pack(ids, rng.standard_normal((len(ids), image_size)))
+    return pack(ids, rng.standard_normal((len(ids), image_size)).astype(dtype))
 
 
 def small_model(rng: np.random.Generator, **choices) -> MRNN:
@@ -97,16 +144,19 @@ def small_model(rng: np.random.Generator, **choices) -> MRNN:
     return model
 
 
-def smallest_gap(model: MRNN, batch: PackedBatch) -> float:
+def smallest_gap(model: MRNN, batch: PackedBatch, seed: int) -> float:
     """Return how near a recurrent unit comes to the kink of its ReLU.
 
     A difference quotient across the kink is neither of the two slopes, so checks use
     a seed where every unit keeps away from it by much more than the step.
+
+    seed : of the dropout masks; that of w is the first one drawn.
     """
-    p = model.params
-    x, _ = layers.stanh_forward(p["E1"][batch.tokens])
-    x, _ = layers.stanh_forward(layers.affine_forward(x, p["W2"], p["b2"])[0])
-    return recurrent_gap(x, p["U"], p["br"], batch.batch_sizes)
+    p, rate = model.params, model.config.dropout_embedding
+    w, _ = layers.stanh_forward(p["E1"][batch.tokens])
+    w, _ = layers.stanh_forward(layers.affine_forward(w, p["W2"], p["b2"])[0])
+    w, _ = layers.dropout_forward(w, rate, np.random.default_rng(seed))
+    return recurrent_gap(w, p["U"], p["br"], batch.batch_sizes)
 
 
 def recurrent_gap(x, U, b, batch_sizes) -> float:
@@ -118,100 +168,90 @@ def recurrent_gap(x, U, b, batch_sizes) -> float:
     return float(np.abs(before @ U + x + b).min())
 
 
-def layer_cases(seed: int) -> Iterator[tuple[str, list[GradientCheck]]]:
-    """Yield (layer, checks of its inputs and parameters) for every layer."""
+def layer_cases(seed: int) -> Iterator[LayerCase]:
+    """Yield a case of every layer."""
     rng = np.random.default_rng([seed, 1])
     normal = rng.standard_normal
     tokens = np.array([1, 3, 3, 0, 1, 4])
-    yield (
+    yield LayerCase(
         "embedding",
-        check_layer(
-            lambda table: layers.embedding_forward(tokens, table),
-            layers.embedding_backward,
-            {"table": normal((5, 3))},
-            rng,
-        ),
+        lambda table: layers.embedding_forward(tokens, table),
+        layers.embedding_backward,
+        {"table": normal((5, 3))},
+        memory={"dtable": "table"},
     )
-    yield (
+    yield LayerCase(
         "affine",
-        check_layer(
-            layers.affine_forward,
-            layers.affine_backward,
-            {"x": normal((4, 3)), "W": normal((3, 5)), "b": normal(5)},
-            rng,
-        ),
+        layers.affine_forward,
+        layers.affine_backward,
+        {"x": normal((4, 3)), "W": normal((3, 5)), "b": normal(5)},
     )
-    yield (
+    yield LayerCase(
         "S-tanh",
-        check_layer(
-            layers.stanh_forward,
-            layers.stanh_backward,
-            {"x": 2 * normal((4, 6))},
-            rng,
-        ),
+        layers.stanh_forward,
+        layers.stanh_backward,
+        {"x": 2 * normal((4, 6))},
     )
-    yield (
-        "dropout",
-        check_layer(
+    for rate in DROPOUT:
+        yield LayerCase(
+            f"dropout of {rate}",
             # The same mask at every call, as one training step sees one mask.
-            lambda x: layers.dropout_forward(x, 0.5, np.random.default_rng(seed)),
+            lambda x, rate=rate: layers.dropout_forward(
+                x, rate, np.random.default_rng(seed)
+            ),
             layers.dropout_backward,
             {"x": normal((4, 6))},
-            rng,
-        ),
-    )
-    yield (
+        )
+    yield LayerCase(
         "multimodal",
-        check_layer(
-            lambda w, r, I, Vw, Vr, Vi, b: layers.multimodal_forward(
-                w, r, I, np.array([0, 1, 2, 0, 2]), Vw, Vr, Vi, b
-            ),
-            layers.multimodal_backward,
-            {
-                "w": normal((5, 4)),
-                "r": normal((5, 4)),
-                "I": normal((3, 6)),
-                "Vw": normal((4, 7)),
-                "Vr": normal((4, 7)),
-                "Vi": normal((6, 7)),
-                "b": normal(7),
-            },
-            rng,
+        lambda w, r, I, Vw, Vr, Vi, b: layers.multimodal_forward(
+            w, r, I, np.array([0, 1, 2, 0, 2]), Vw, Vr, Vi, b
         ),
+        layers.multimodal_backward,
+        {
+            "w": normal((5, 4)),
+            "r": normal((5, 4)),
+            "I": normal((3, 6)),
+            "Vw": normal((4, 7)),
+            "Vr": normal((4, 7)),
+            "Vi": normal((6, 7)),
+            "b": normal(7),
+        },
+        memory={"dVi": "Vi"},
     )
     targets = np.array([2, 0, 6, 2])
-    yield (
+    yield LayerCase(
         "softmax + cross entropy",
-        check_layer(
-            lambda z: layers.softmax_loss_forward(z.copy(), targets),
-            layers.softmax_loss_backward,
-            {"z": 2 * normal((4, 7))},
-            rng,
-        ),
+        lambda z: layers.softmax_loss_forward(z.copy(), targets),
+        layers.softmax_loss_backward,
+        {"z": 2 * normal((4, 7))},
     )
-    yield (
+    yield LayerCase(
         "output",
-        check_layer(
-            lambda m, W, b: layers.output_forward(m, W, b, targets),
-            layers.output_backward,
-            {"m": normal((4, 5)), "W": normal((5, 7)), "b": normal(7)},
-            rng,
-        ),
+        lambda m, W, b: layers.output_forward(m, W, b, targets),
+        layers.output_backward,
+        {"m": normal((4, 5)), "W": normal((5, 7)), "b": normal(7)},
+        memory={"dW": "W"},
     )
-    yield "L2", check_l2(rng)
-    yield f"recurrent, {STEPS} steps", check_recurrent(seed)
+    yield LayerCase("L2", penalty_forward, penalty_backward, {"theta": normal((3, 4))})
+    yield recurrent_case(seed)
 
 
-def check_l2(rng: np.random.Generator) -> list[GradientCheck]:
-    """Check the penalty, whose layer adds to gradients instead of returning them."""
-    params = {"theta": rng.standard_normal((3, 4))}
-    grads = {"theta": np.zeros((3, 4))}
-    layers.l2_backward(params, 0.3, grads)
-    return check_gradient(lambda: layers.l2_forward(params, 0.3), params, grads, rng)
+def penalty_forward(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the L2 penalty of one parameter in the form of a layer, out (1,)."""
+    penalty = layers.l2_forward({"theta": theta}, 0.3)
+    return np.array([penalty], theta.dtype), theta
 
 
-def check_recurrent(seed: int) -> list[GradientCheck]:
-    """Check the recurrence through time, away from the kinks of its ReLU."""
+def penalty_backward(dout: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """Return its gradient: the layer adds to gradients instead of returning them."""
+    grads = {"theta": np.ones_like(theta)}
+    layers.l2_backward({"theta": theta}, 0.3, grads)
+    return dout * (grads["theta"] - 1)
+
+
+def recurrent_case(seed: int) -> LayerCase:
+    """Return the recurrence through time, away from the kinks of its ReLU."""
     for attempt in range(1000):
         rng = np.random.default_rng([seed, 2, attempt])
         batch = random_batch(rng, 14, 1)
@@ -222,17 +262,28 @@ def check_recurrent(seed: int) -> list[GradientCheck]:
         }
         if recurrent_gap(*arrays.values(), batch.batch_sizes) > 100 * STEP:
             break
-    return check_layer(
+    return LayerCase(
+        f"recurrent, {STEPS} steps",
         lambda x, U, b: layers.recurrent_forward(x, U, b, batch.batch_sizes),
         layers.recurrent_backward,
         arrays,
-        rng,
         LIMIT_THROUGH_TIME,
     )
 
 
-def model_case(seed: int, dropout: float = 0.0) -> list[GradientCheck]:
-    """Check every parameter of the whole m-RNN, then all of them by projection."""
+def layer_checks(seed: int) -> Iterator[tuple[str, list[GradientCheck]]]:
+    """Yield (layer, checks of its inputs and parameters) for every layer."""
+    rng = np.random.default_rng([seed, 4])
+    for case in layer_cases(seed):
+        checks = check_layer(case.forward, case.backward, case.arrays, rng, case.limit)
+        yield case.name, checks
+
+
+def model_and_batch(seed: int, dropout: float) -> tuple[MRNN, PackedBatch]:
+    """Return a small m-RNN, and a batch for which it keeps away from its kinks.
+
+    dropout : dropped share, the same at all four places.
+    """
     rates = {
         f"dropout_{name}": dropout
         for name in ("embedding", "recurrent", "image", "multimodal")
@@ -241,10 +292,15 @@ def model_case(seed: int, dropout: float = 0.0) -> list[GradientCheck]:
         rng = np.random.default_rng([seed, 3, attempt])
         model = small_model(rng, **rates)
         batch = random_batch(rng, len(model.vocabulary), 7)
-        # With dropout the states differ from those the gap is measured on; the
-        # masks scale them, so the kinks are met as rarely.
-        if smallest_gap(model, batch) > 20 * STEP:
+        if smallest_gap(model, batch, seed) > 20 * STEP:
             break
+    return model, batch
+
+
+def model_case(seed: int, dropout: float = 0.0) -> list[GradientCheck]:
+    """Check every parameter of the whole m-RNN, then all of them by projection."""
+    model, batch = model_and_batch(seed, dropout)
+    rng = np.random.default_rng([seed, 5])
 
     def loss() -> float:
         return model.loss_and_grads(batch, np.random.default_rng(seed))[0]
@@ -255,10 +311,22 @@ def model_case(seed: int, dropout: float = 0.0) -> list[GradientCheck]:
 
 
 def run_all(seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
-    """Yield (what was checked, result) for every layer and model."""
-    for name, checks in layer_cases(seed):
+    """Yield (what was checked, result) for every layer and model.
+
+    First float64 against differences of the cost, then float32 against float64.
+    """
+    from mrnn_np.gradient_precision import layer_comparisons, model_comparison
+
+    for name, checks in layer_checks(seed):
         for check in checks:
             yield name, check
-    for name, dropout in (("m-RNN", 0.0), ("m-RNN with dropout", 0.5)):
+    models = [("m-RNN", 0.0), *((f"m-RNN, dropout {rate}", rate) for rate in DROPOUT)]
+    for name, dropout in models:
         for check in model_case(seed, dropout):
             yield name, check
+    for name, checks in layer_comparisons(seed):
+        for check in checks:
+            yield f"float32 {name}", check
+    for name, dropout in models:
+        for check in model_comparison(seed, dropout):
+            yield f"float32 {name}", check

@@ -86,12 +86,9 @@ def fingerprint(model, standard: np.ndarray, **arrays: np.ndarray) -> str:
     standard : (n, D) as `standardise` returns them.
     arrays : what else the result depends on.
     """
-    arrays["features"] = standard
-    for number, one in enumerate(members(model)):
-        for name, value in one.params.items():
-            arrays[f"{number} {name}"] = value
-        arrays[f"{number} feature mean"] = one.feature_mean
-    return content_hash({"model": type(model).__name__}, arrays)
+    return content_hash(
+        {"model": model.fingerprint()}, {**arrays, "standardised features": standard}
+    )
 
 
 def members(model) -> tuple:

@@ -10,7 +10,7 @@
 # - why differences are taken to both sides, in float64, with a step near 1e-5;
 # - what a relative error of 1e-8, 1e-4 or 0.5 tells you;
 # - how a kink fools the check;
-# - how two evaluations check hundreds of derivatives at once.
+# - how six evaluations check any number of derivatives at once, and what they overlook.
 #
 # **What you need.** NumPy, the chain rule, lesson 2 for the recurrent layer, and
 # `pip install -e ".[tutorials]"`. Every number in bold is checked by the code below
@@ -22,7 +22,7 @@ import numpy as np
 
 from mrnn_np.data.batches import pack
 from mrnn_np.gradcheck import check_projection, relative_error
-from mrnn_np.gradient_cases import check_layer, model_case, recurrent_gap
+from mrnn_np.gradient_cases import STEPS, check_layer, model_case, recurrent_gap
 from mrnn_np.layers import (
     recurrent_backward,
     recurrent_forward,
@@ -182,15 +182,14 @@ np.testing.assert_allclose(centred(relu, 1e-3, 1e-5), 1.0)
 # ## 5. All derivatives at once: the projection check
 #
 # A model with a million parameters would need two million evaluations. Take a direction
-# u of length 1 instead, and move *all* parameters along it. The slope along u is
-# the inner product of u and the gradient:
+# u instead, and move *all* parameters along it. The slope along u is the inner product
+# of u and the gradient:
 #
 #     (f(x + h u) - f(x - h u)) / 2h  =  u . df/dx
 #
 # For f = x0^2 + 3 x1 at x = (1, 2) the gradient is (2, 3). Along u = (0.6, 0.8) the
-# slope is 0.6 * 2 + 0.8 * 3 = **3.6**. If one entry of the gradient were wrong, the
-# number would be wrong too, unless u has a zero just there: a random direction has
-# none.
+# slope is 0.6 * 2 + 0.8 * 3 = **3.6**. If one entry of the gradient is wrong, the
+# number is wrong too, by that entry's error times u's entry there.
 
 
 # %%
@@ -205,7 +204,7 @@ print("measured", along_u, " from the gradient", u @ [2.0, 3.0])
 np.testing.assert_allclose(u @ [2.0, 3.0], 3.6)
 np.testing.assert_allclose(along_u, 3.6)
 
-# The library draws the direction itself, and gives a verdict.
+# The library draws directions itself, three of them, and gives a verdict.
 right = {"x": np.array([2.0, 3.0])}
 wrong = {"x": np.array([2.0, 3.1])}
 verdicts = [
@@ -214,6 +213,51 @@ verdicts = [
 ]
 print(*verdicts, sep="\n")
 assert [verdict.passed for verdict in verdicts] == [True, False]
+
+# %% [markdown]
+# What does a random direction overlook? Its entries are normal random numbers, so the
+# slope is one too, with a deviation of |g|, the length of the gradient. An error e in
+# the gradient changes it by a normal random number with the deviation |e|. Differences
+# measure the slope to about 1e-8 of |g|, so the check accepts what is off by 1e-7 |g|,
+# and it overlooks e when the random number happens to be smaller than that: in a share
+# of 1e-7 |g| / |e| of all directions, or a little less.
+#
+# Take 10,000 entries of equal size, and let one be off by a ten-thousandth. Then |e| is
+# 1e-4 / sqrt(10000) = **1e-6** of |g|: one direction should overlook it in up to
+# **10 %** of all cases, three directions in up to **0.1 %**. Expect about **9 %** and
+# next to nothing. With a million entries |e| would be 1e-7 |g|, and the check as good
+# as blind to it. An entry that is wrong altogether is 0.001 |g| there, and is seen.
+#
+# So the projection check finds mistakes that matter to the whole gradient. For the rest
+# check the same code with few entries, where each one counts, as in the next sections.
+
+# %%
+x = np.ones(10_000)
+gradient = 3 * x**2
+off = gradient.copy()
+off[1234] *= 1 + 1e-4
+share = np.linalg.norm(off - gradient) / np.linalg.norm(gradient)
+np.testing.assert_allclose(share, 1e-6)
+
+rng = np.random.default_rng(0)
+overlooked = {
+    directions: np.mean(
+        [
+            check_projection(
+                "x", lambda: np.sum(x**3), {"x": x}, {"x": off}, rng, 1e-7, directions
+            ).passed
+            for _ in range(500)
+        ]
+    )
+    for directions in (1, 3)
+}
+for directions, rate in overlooked.items():
+    print(f"{directions} direction(s): overlooked in {rate:.1%} of the cases")
+assert 0.05 < overlooked[1] < 0.13  # 9 %, as far as 500 cases can tell
+assert overlooked[3] < 0.01
+assert check_projection(
+    "x", lambda: np.sum(x**3), {"x": x}, {"x": gradient}, rng
+).passed
 
 # %% [markdown]
 # ## 6. A whole layer
@@ -272,9 +316,9 @@ assert all(check.error < 1e-8 for check in checks)
 # ## 7. The whole m-RNN
 #
 # The same again with the cost of a small m-RNN, **434** parameters, over sentences of
-# up to 16 steps. Again each line is the worst entry of a parameter, and the last line
-# is the projection check of all of them at once. **Expect errors below 1e-6.** (The
-# command `mrnn-np gradcheck` prints this table for all layers and the model.)
+# up to **40** steps. Again each line is the worst entry of a parameter, and the last
+# line is the projection check of all of them at once. **Expect errors below 1e-6.**
+# (The command `mrnn-np gradcheck` prints this table for all layers and the model.)
 
 # %%
 checks = model_case(seed=0)
@@ -282,6 +326,7 @@ print(*checks, sep="\n")
 assert all(check.error < 1e-6 for check in checks)
 assert checks[-1].name == "all"
 assert checks[-1].entries == 434
+assert STEPS == 40
 
 # %% [markdown]
 # ## 8. A broken backward pass is caught
@@ -321,8 +366,11 @@ assert [check.passed for check in checks] == [False, False, False]
 #
 # The checks are `mrnn_np/gradcheck.py`, the cases `mrnn_np/gradient_cases.py`. Check
 # with dropout masks held fixed, with sentences of unequal length, and with tiny sizes:
-# bugs live in the indices, and five units show them as well as five hundred. Check the
-# layers first and the model last, because a layer's failure tells you where to look.
+# bugs live in the indices, and five units show them as well as five hundred. Use
+# sentences as long as the real ones: a gradient that is cut off after 20 steps is right
+# for 16. Check the layers first and the model last, because a layer's failure tells you
+# where to look. And when you train in float32, compare its gradients with the checked
+# ones (`mrnn_np/gradient_precision.py`): it may run other code.
 #
 # ## Further reading
 #

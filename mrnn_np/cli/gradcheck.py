@@ -19,12 +19,12 @@ def run(args: argparse.Namespace) -> int:
     from mrnn_np.gradient_cases import run_all
     from mrnn_np.progress import say, show
 
-    show(f"{'layer':<26}{'of':<10}{'entries':>8}{'worst error':>13}{'limit':>8}")
+    show(f"{'layer':<34}{'of':<10}{'entries':>8}{'worst error':>13}{'limit':>8}")
     failed = []
     for case, check in run_all(args.seed):
         mark = "ok" if check.passed else "WRONG"
         show(
-            f"{case:<26}{check.name:<10}{check.entries:>8}{check.error:>13.1e}"
+            f"{case:<34}{check.name:<10}{check.entries:>8}{check.error:>13.1e}"
             f"{check.limit:>8.0e}  {mark}"
         )
         if not check.passed:

@@ -8,10 +8,13 @@ Every layer is a pair of pure functions:
 The cache is a tuple of what the backward pass needs. There is no hidden state, nothing
 is drawn at random unless a Generator is passed in, and float64 works as float32 does
 (gradient checks use it). Rows are tokens: P rows for a packed batch.
+
+Where an array is large, the caller may say which memory to write it to (`z`, `dW`,
+`dVi`, `dtable`; layers/buffers.py says why). Without, a layer makes a new one.
 """
 
 from mrnn_np.layers.affine import affine_backward, affine_forward
-from mrnn_np.layers.buffers import Buffers, buffer
+from mrnn_np.layers.buffers import Buffers
 from mrnn_np.layers.dropout import dropout_backward, dropout_forward
 from mrnn_np.layers.embedding import embedding_backward, embedding_forward
 from mrnn_np.layers.l2 import l2_backward, l2_forward
@@ -33,7 +36,6 @@ __all__ = [
     "Buffers",
     "affine_backward",
     "affine_forward",
-    "buffer",
     "dropout_backward",
     "dropout_forward",
     "embedding_backward",

@@ -6,7 +6,6 @@ Knows: rows of a table. Does not know: which word a row belongs to.
 import numpy as np
 
 from mrnn_np.kernels.scatter import scatter_add_rows
-from mrnn_np.layers.buffers import Buffers, buffer
 
 Cache = tuple[np.ndarray, np.ndarray]
 
@@ -36,7 +35,7 @@ def embedding_forward(
 
 
 def embedding_backward(
-    dout: np.ndarray, cache: Cache, buffers: Buffers | None = None
+    dout: np.ndarray, cache: Cache, dtable: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the gradient of the table: the rows of equal words add up.
 
@@ -45,14 +44,21 @@ def embedding_backward(
     Parameters
     ----------
     dout : (P, E).
-    buffers : see layers/buffers.py.
+    dtable : (V, E) to write the gradient to, a new array when None.
 
     Returns
     -------
     dtable : (V, E), zero for the words that do not occur.
+
+    Raises
+    ------
+    ValueError : `dtable` has another shape than the table (the kernel checks nothing).
     """
     tokens, table = cache
-    dtable = buffer(buffers, "dE1", table.shape, table.dtype)
+    if dtable is None:
+        dtable = np.empty_like(table)
+    elif dtable.shape != table.shape:
+        raise ValueError(f"dtable is {dtable.shape}, the table {table.shape}")
     dtable[...] = 0
     scatter_add_rows(dtable, tokens, dout)
     return dtable

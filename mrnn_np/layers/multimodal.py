@@ -6,7 +6,6 @@ Knows: the sum of three projections. Does not know: where the three come from.
 import numpy as np
 
 from mrnn_np.kernels.scatter import scatter_add_rows
-from mrnn_np.layers.buffers import Buffers, buffer
 from mrnn_np.layers.stanh import stanh_backward, stanh_forward
 
 Cache = tuple
@@ -48,7 +47,7 @@ def multimodal_forward(
 
 
 def multimodal_backward(
-    dm: np.ndarray, cache: Cache, buffers: Buffers | None = None
+    dm: np.ndarray, cache: Cache, dVi: np.ndarray | None = None
 ) -> tuple[np.ndarray, ...]:
     """Return the gradients by everything but `sentence`.
 
@@ -60,7 +59,7 @@ def multimodal_backward(
     Parameters
     ----------
     dm : (P, M).
-    buffers : see layers/buffers.py.
+    dVi : (D, M) to write that gradient to, a new array when None.
 
     Returns
     -------
@@ -70,14 +69,12 @@ def multimodal_backward(
     dz = stanh_backward(dm, cache_g)
     per_sentence = np.zeros((len(image), dz.shape[1]), dz.dtype)  # (N, M)
     scatter_add_rows(per_sentence, sentence, dz)
-    dVi = buffer(buffers, "dVi", Vi.shape, Vi.dtype)
-    np.matmul(image.T, per_sentence, out=dVi)
     return (
         dz @ Vw.T,
         dz @ Vr.T,
         per_sentence @ Vi.T,
         w.T @ dz,
         r.T @ dz,
-        dVi,
+        np.matmul(image.T, per_sentence, out=dVi),
         per_sentence.sum(axis=0),
     )

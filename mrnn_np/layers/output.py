@@ -15,7 +15,6 @@ from mrnn_np.kernels.cross_entropy import (
     cross_entropy_slope,
     cross_entropy_slope_plain,
 )
-from mrnn_np.layers.buffers import Buffers, buffer
 
 Cache = tuple
 
@@ -25,7 +24,7 @@ def output_forward(
     W: np.ndarray,
     b: np.ndarray,
     targets: np.ndarray,
-    buffers: Buffers | None = None,
+    z: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Cache]:
     """Return how surprised the model is by every target word, in nats.
 
@@ -36,7 +35,7 @@ def output_forward(
     ----------
     m : (P, M) floating. W : (M, V), b : (V,).
     targets : (P,) integer in [0, V).
-    buffers : see layers/buffers.py.
+    z : (P, V) to write the scores to, a new array when None.
 
     Returns
     -------
@@ -49,7 +48,7 @@ def output_forward(
     P, V = len(m), W.shape[1]
     if P and not 0 <= targets.min() <= targets.max() < V:
         raise IndexError(f"a target word is outside of the vocabulary of {V}")
-    z = np.matmul(m, W, out=buffer(buffers, "logits", (P, V), m.dtype))
+    z = np.matmul(m, W, out=z)
     if z.dtype == np.float32:
         totals, losses = np.empty((2, P), z.dtype)
         cross_entropy(z, b, targets, totals, losses)
@@ -59,7 +58,7 @@ def output_forward(
 
 
 def output_backward(
-    dlosses: np.ndarray, cache: Cache, buffers: Buffers | None = None
+    dlosses: np.ndarray, cache: Cache, dW: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the gradients: what was said minus what is right.
 
@@ -71,6 +70,7 @@ def output_backward(
     Parameters
     ----------
     dlosses : (P,), the gradient of the loss by each token's loss; 1/P for a mean.
+    dW : (M, V) to write that gradient to, a new array when None.
 
     Returns
     -------
@@ -82,5 +82,5 @@ def output_backward(
         cross_entropy_slope(dz, totals, targets, dlosses, db)
     else:
         dz, db = cross_entropy_slope_plain(exps, totals, targets, dlosses)
-    dW = np.matmul(m.T, dz, out=buffer(buffers, "dWo", W.shape, W.dtype))
+    dW = np.matmul(m.T, dz, out=dW)
     return dz @ W.T, dW, db

@@ -6,6 +6,7 @@ What it can do with a trained network, scoring and describing, is in `next_word.
 Knows: parameters, feature statistics, gradients. Does not know: any model's layers.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.errors import InputError
 from mrnn_np.layers import Buffers
 from mrnn_np.models.next_word import NextWordModel
+from mrnn_np.storage import content_hash
 
 # Four bytes each, and training needs them five times: for gradients, for Adam's two
 # means and for the best so far. The shipped model has 3.5 million.
@@ -102,6 +104,22 @@ class Captioner(NextWordModel):
             )
         return standard
 
+    def fingerprint(self) -> str:
+        """Return a hash of class, config, words, CNN, statistics and parameters."""
+        cls = type(self)
+        described = {
+            "model": f"{cls.__module__}.{cls.__qualname__}",
+            "config": dataclasses.asdict(self.config),
+            "vocabulary": self.vocabulary.to_dict(),
+            "tokenizer": self.tokenizer,
+            "extractor": self.extractor and dict(self.extractor),
+            "dtype": self.dtype.name,
+        }
+        arrays = {f"params/{name}": value for name, value in self.params.items()}
+        arrays["feature_mean"] = self.feature_mean
+        arrays["feature_scale"] = self.feature_scale
+        return content_hash(described, arrays)
+
     def refined_features(self, features: np.ndarray) -> np.ndarray:
         """Return what similar images have similar, (n, F), for a search of neighbours.
 
@@ -111,7 +129,7 @@ class Captioner(NextWordModel):
 
     def token_losses(self, batch: PackedBatch) -> np.ndarray:
         """Return -log P(target | words before it, image) of each token, (P,) nats."""
-        return self.forward(batch)[0]
+        return self.forward(batch, None, Buffers())[0]
 
     def loss_and_grads(
         self,
@@ -130,9 +148,11 @@ class Captioner(NextWordModel):
         ----------
         batch : see data/batches.py; features as `standardise` returns them.
         rng : source of dropout masks; None switches dropout off.
-        buffers : a dict, empty at first, that keeps large arrays for the next call:
-            the gradients of this call are overwritten by it (layers/buffers.py).
+        buffers : keeps large arrays for the next call with the same `Buffers`, which
+            overwrites the gradients of this one; None makes new arrays.
         """
+        buffers = buffers or Buffers()
+        buffers.next_step()
         losses, cache = self.forward(batch, rng, buffers)
         P = len(losses)
         grads = self.backward(np.full(P, 1 / P, losses.dtype), cache, buffers)

@@ -25,6 +25,7 @@ import numpy as np
 from mrnn_np.data.batches import PackedBatch
 from mrnn_np.errors import InputError
 from mrnn_np.models.next_word import NextWordModel
+from mrnn_np.storage import content_hash
 
 
 class Ensemble(NextWordModel):
@@ -64,6 +65,11 @@ class Ensemble(NextWordModel):
         """
         self.models[0].standardise(features)
         return np.asarray(features, self.dtype)
+
+    def fingerprint(self) -> str:
+        """Return a hash of the fingerprints of all members, in their order."""
+        members = [model.fingerprint() for model in self.models]
+        return content_hash({"model": "ensemble", "members": members}, {})
 
     def token_losses(self, batch: PackedBatch) -> np.ndarray:
         """Return -log P(target | words before it, image) of each token, (P,) nats.

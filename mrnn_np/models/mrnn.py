@@ -173,8 +173,8 @@ class MRNN(Captioner):
     def forward(
         self,
         batch: PackedBatch,
-        rng: np.random.Generator | None = None,
-        buffers: Buffers | None = None,
+        rng: np.random.Generator | None,
+        buffers: Buffers,
     ) -> tuple[np.ndarray, tuple]:
         """Run the model over a batch.
 
@@ -182,7 +182,7 @@ class MRNN(Captioner):
         ----------
         batch : P tokens; `batch.features` as `standardise` returns them.
         rng : source of the dropout masks, None when not training.
-        buffers : memory of the step before, see layers/buffers.py.
+        buffers : for the largest arrays, see layers/buffers.py.
 
         Returns
         -------
@@ -201,11 +201,12 @@ class MRNN(Captioner):
             w, r, image, batch.sentence, p["Vw"], p["Vr"], p["Vi"], p["bm"]
         )
         m, c_dm = dropout_forward(m, c.dropout_multimodal, rng)
-        losses, c_o = output_forward(m, p["Wo"], p["bo"], batch.targets, buffers)
+        z = buffers.array("scores", (len(m), len(p["bo"])), m.dtype)
+        losses, c_o = output_forward(m, p["Wo"], p["bo"], batch.targets, z)
         return losses, (c_rows, c_e, c_w, c_gw, c_dw, c_r, c_dr, c_m, c_dm, c_o)
 
     def backward(
-        self, dlosses: np.ndarray, cache: tuple, buffers: Buffers | None = None
+        self, dlosses: np.ndarray, cache: tuple, buffers: Buffers
     ) -> dict[str, np.ndarray]:
         """Send the gradient of every token's loss back to the parameters.
 
@@ -213,13 +214,14 @@ class MRNN(Captioner):
         feeds two layers, so two gradients meet in dw.
         """
         c_rows, c_e, c_w, c_gw, c_dw, c_r, c_dr, c_m, c_dm, c_o = cache
-        g = {}
-        dm, g["Wo"], g["bo"] = output_backward(dlosses, c_o, buffers)
+        p, g = self.params, {}
+        dWo, dVi = buffers.like("Wo", p["Wo"]), buffers.like("Vi", p["Vi"])
+        dm, g["Wo"], g["bo"] = output_backward(dlosses, c_o, dWo)
         dm = dropout_backward(dm, c_dm)
         # The CNN is frozen: the gradient of the image goes nowhere. Leaving out that
         # product was tried, and saved 1 % of the step.
         dw, dr, _, g["Vw"], g["Vr"], g["Vi"], g["bm"] = multimodal_backward(
-            dm, c_m, buffers
+            dm, c_m, dVi
         )
         dr = dropout_backward(dr, c_dr)
         dx, g["U"], g["br"] = recurrent_backward(dr, c_r)
@@ -228,7 +230,7 @@ class MRNN(Captioner):
         dw = stanh_backward(dw, c_gw)
         de, g["W2"], g["b2"] = affine_backward(dw, c_w)
         drows = stanh_backward(de, c_e)
-        g["E1"] = embedding_backward(drows, c_rows, buffers)
+        g["E1"] = embedding_backward(drows, c_rows, buffers.like("E1", p["E1"]))
         return g
 
     def refined_features(self, features: np.ndarray) -> np.ndarray:

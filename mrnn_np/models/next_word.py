@@ -39,6 +39,9 @@ class NextWordModel:
     start(features) : the state before the first word, arrays of one row an image.
     step(tokens, state) : feeds the last words, (n,); log P(next word), (n, V) nats,
         and the new state.
+    fingerprint() : a hash of all that its answers depend on. Two models that may answer
+        differently have different ones: what was computed with one of them and kept
+        is then not taken for the other's.
     """
 
     # --- sentences --------------------------------------------------------------

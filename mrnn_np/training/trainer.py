@@ -26,7 +26,7 @@ import numpy as np
 
 from mrnn_np.data.batches import Examples, shuffled_batches
 from mrnn_np.errors import InputError
-from mrnn_np.layers import l2_backward, l2_forward
+from mrnn_np.layers import Buffers, l2_backward, l2_forward
 from mrnn_np.machine import within_cores
 from mrnn_np.metrics import perplexity
 from mrnn_np.models.base import Captioner
@@ -66,7 +66,7 @@ class Trainer:
         self.config = config or TrainingConfig()
         self.out = None if out is None else Path(out)
         self.optimiser = OPTIMISERS[self.config.optimiser](model.params)
-        self.buffers = {}  # of the steps (layers/buffers.py)
+        self.buffers = Buffers()  # of the steps (layers/buffers.py)
         # Everything below is stored in last.npz and comes back with resume.
         self.epoch = 0  # epochs that are done
         self.step = 0  # steps of the present epoch that are done

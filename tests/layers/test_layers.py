@@ -5,7 +5,8 @@ import pytest
 
 from mrnn_np import layers
 from mrnn_np.data.batches import pack
-from mrnn_np.gradient_cases import layer_cases
+from mrnn_np.gradient_cases import layer_checks
+from mrnn_np.gradient_precision import layer_comparisons
 from mrnn_np.kernels.activations import (
     relu_step_kernel,
     relu_step_plain,
@@ -22,11 +23,18 @@ DTYPES = [(np.float64, 1e-14), (np.float32, 2e-6)]
 @pytest.mark.parametrize("seed", range(3))
 def test_every_gradient_of_every_layer(seed):
     checked = 0
-    for name, checks in layer_cases(seed):
+    for name, checks in layer_checks(seed):
         for check in checks:
             assert check.passed, f"{name}: {check}"
             checked += check.entries
     assert checked > 500
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_gradient_of_every_layer_in_float32(seed):
+    for name, checks in layer_comparisons(seed):
+        for check in checks:
+            assert check.passed, f"{name}: {check}"
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), DTYPES)

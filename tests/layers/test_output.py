@@ -100,15 +100,3 @@ def test_a_target_outside_of_the_vocabulary_is_refused(target):
         layers.output_forward(
             np.ones((1, 2)), np.ones((2, 3)), np.zeros(3), np.array([target])
         )
-
-
-def test_buffers_give_back_the_same_memory_and_grow():
-    kept = {}
-    first = layers.buffer(kept, "a", (3, 4), np.float32)
-    first[...] = 7
-    smaller = layers.buffer(kept, "a", (2, 5), np.float32)
-    assert smaller.base is first.base and (smaller == 7).all()
-    assert layers.buffer(kept, "b", (2,), np.float32).base is not first.base
-    assert layers.buffer(kept, "a", (5, 5), np.float32).shape == (5, 5)
-    assert layers.buffer(kept, "a", (2, 2), np.float64).dtype == np.float64
-    assert layers.buffer(None, "a", (2, 2), np.float64).shape == (2, 2)

@@ -8,6 +8,7 @@ import pytest
 from mrnn_np import InputError
 from mrnn_np.data import SPECIALS, Vocabulary
 from mrnn_np.data.batches import pack
+from mrnn_np.layers import Buffers
 from mrnn_np.models import MRNN, MRNNConfig
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mrnn.npz"
@@ -49,7 +50,7 @@ def test_loss_and_gradients_equal_pytorch(golden):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_kept_buffers_change_nothing(golden, dtype):
-    model, buffers = model_of(golden, dtype), {}
+    model, buffers = model_of(golden, dtype), Buffers()
     whole = golden_batch(golden)
     part = pack([golden["mrnn/sentence2"]], golden["mrnn/features"][2:3])
     for batch in (part, whole, part, whole):

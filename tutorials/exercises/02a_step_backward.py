@@ -15,6 +15,7 @@ def step_backward(dr, r, previous, U):
 
     dr : (n, R), what comes back to the new states r, which are (n, R) as well.
     previous : (n, R), U : (R, R).
+    All are float64, and stay as they are.
     Returns dw (n, R), dprevious (n, R), dU (R, R), db (R,).
     """
     raise NotImplementedError("fill in dz first, then the four gradients from it")

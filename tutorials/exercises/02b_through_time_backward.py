@@ -19,6 +19,7 @@ def through_time_backward(dout, out, U, batch_sizes):
 
     dout : (P, R), what the layers above send back to every state.
     out : (P, R), the states. U : (R, R). batch_sizes : (T,) integer.
+    All arrays but batch_sizes are float64, and all stay as they are.
     Returns dx (P, R), dU (R, R), db (R,).
     """
     begin = np.cumsum(batch_sizes) - batch_sizes  # the first row of every step

@@ -20,7 +20,8 @@ from mrnn_np.layers import stanh_backward
 def multimodal_backward(dm, cache):
     """Return dw, dr, dimage, dVw, dVr, dVi, db, each like what it is the gradient of.
 
-    dm : (P, M). The cache is what `multimodal_forward` of the library returns.
+    dm : (P, M). The cache is what `multimodal_forward` of the library returns. All
+    arrays but `sentence` are float64, and all stay as they are.
     """
     w, r, image, sentence, Vw, Vr, Vi, cache_g = cache
     dz = stanh_backward(dm, cache_g)

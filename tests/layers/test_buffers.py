@@ -1,0 +1,158 @@
+"""Kept memory changes no gradient: two layers of a kind, old contents, two threads."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from mrnn_np import layers
+from mrnn_np.gradcheck import LIMIT_THROUGH_TIME, check_gradient
+from mrnn_np.gradient_cases import random_batch, small_model
+from mrnn_np.layers import Buffers
+from mrnn_np.models import MRNN
+
+
+class TwoOfEach(MRNN):
+    """A model with two layers of every kind that can be given memory.
+
+    The parameters of the second layers have a 2 in their names; the two outputs name
+    the same word, and their losses add up.
+    """
+
+    def param_shapes(self):
+        first = super().param_shapes()
+        return first | {f"{name}2": shape for name, shape in first.items()}
+
+    def initial_params(self, rng):
+        first = super().initial_params(rng)
+        second = super().initial_params(rng)
+        return first | {f"{name}2": value for name, value in second.items()}
+
+    def forward(self, batch, rng, buffers):
+        total, caches = 0, []
+        for end in ("", "2"):
+            p = {name: self.params[name + end] for name in super().param_shapes()}
+            e, c_e = layers.embedding_forward(batch.tokens, p["E1"])
+            w, c_w = layers.affine_forward(e, p["W2"], p["b2"])
+            r, c_r = layers.recurrent_forward(w, p["U"], p["br"], batch.batch_sizes)
+            m, c_m = layers.multimodal_forward(
+                w, r, batch.features, batch.sentence, p["Vw"], p["Vr"], p["Vi"], p["bm"]
+            )
+            z = buffers.array(f"scores{end}", (len(m), len(p["bo"])), m.dtype)
+            losses, c_o = layers.output_forward(m, p["Wo"], p["bo"], batch.targets, z)
+            total = total + losses
+            caches.append((c_e, c_w, c_r, c_m, c_o))
+        return total, caches
+
+    def backward(self, dlosses, cache, buffers):
+        grads = {}
+        for end, (c_e, c_w, c_r, c_m, c_o) in zip(("", "2"), cache, strict=True):
+            kept = {
+                name: buffers.like(name + end, self.params[name + end])
+                for name in ("E1", "Vi", "Wo")
+            }
+            g = {}
+            dm, g["Wo"], g["bo"] = layers.output_backward(dlosses, c_o, kept["Wo"])
+            dw, dr, _, g["Vw"], g["Vr"], g["Vi"], g["bm"] = layers.multimodal_backward(
+                dm, c_m, kept["Vi"]
+            )
+            dx, g["U"], g["br"] = layers.recurrent_backward(dr, c_r)
+            de, g["W2"], g["b2"] = layers.affine_backward(dw + dx, c_w)
+            g["E1"] = layers.embedding_backward(de, c_e, kept["E1"])
+            grads |= {name + end: value for name, value in g.items()}
+        return grads
+
+
+def two_of_each(rng, dtype=np.float64) -> TwoOfEach:
+    small = small_model(rng)
+    model = TwoOfEach(small.config, small.vocabulary, rng, dtype)
+    for name in ("Wo", "Wo2"):
+        model.params[name] *= 30
+    return model
+
+
+def assert_same(grads, expected):
+    assert grads.keys() == expected.keys()
+    for name, grad in grads.items():
+        np.testing.assert_array_equal(grad, expected[name], err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", [two_of_each, small_model])
+def test_buffers_change_no_bit(make, dtype):
+    rng = np.random.default_rng(0)
+    model = make(rng)
+    model.dtype = np.dtype(dtype)
+    model.params = {name: p.astype(dtype) for name, p in model.params.items()}
+    buffers = Buffers()
+    for steps in (4, 9, 4, 12, 1):  # more and fewer tokens than the memory is made for
+        batch = random_batch(rng, len(model.vocabulary), 7, steps, dtype)
+        loss, grads = model.loss_and_grads(batch, None, buffers)
+        expected, fresh = model.loss_and_grads(batch)
+        assert loss == expected
+        assert_same(grads, fresh)
+        for array in grads.values():  # what is left behind in the memory
+            array[...] = np.nan
+
+
+def test_gradients_of_a_model_with_two_layers_of_each_kind():
+    rng = np.random.default_rng(0)
+    model, buffers = two_of_each(rng), Buffers()
+    batch = random_batch(rng, len(model.vocabulary), 7, 5)
+
+    def loss():
+        return model.loss_and_grads(batch, None, buffers)[0]
+
+    grads = model.loss_and_grads(batch, None, buffers)[1]
+    for check in check_gradient(loss, model.params, grads, rng, LIMIT_THROUGH_TIME):
+        assert check.passed, str(check)
+
+
+def test_two_threads_that_share_buffers_do_not_share_memory():
+    rng = np.random.default_rng(0)
+    model, buffers = small_model(rng), Buffers()
+    batches = [random_batch(rng, len(model.vocabulary), 7, 6) for _ in range(2)]
+    expected = [model.loss_and_grads(batch)[1] for batch in batches]
+    found, together = [None, None], threading.Barrier(2)
+
+    def step(number):
+        _, found[number] = model.loss_and_grads(batches[number], None, buffers)
+        together.wait()  # both have their gradients before one is looked at
+        found[number] = {name: grad.copy() for name, grad in found[number].items()}
+
+    threads = [threading.Thread(target=step, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for grads, right in zip(found, expected, strict=True):
+        assert_same(grads, right)
+
+
+def test_memory_is_found_again_and_grows():
+    buffers = Buffers()
+    first = buffers.array("a", (3, 4), np.float32)
+    first[...] = 7
+    other = buffers.array("b", (3, 4), np.float32)
+    assert not np.shares_memory(first, other)
+    buffers.next_step()
+    smaller = buffers.array("a", (2, 5), np.float32)
+    assert np.shares_memory(smaller, first) and (smaller == 7).all()
+    buffers.next_step()
+    assert buffers.array("a", (5, 5), np.float32).shape == (5, 5)
+    assert buffers.like("b", np.ones((2, 2))).dtype == np.float64
+
+
+def test_a_name_is_lent_once_a_step():
+    buffers = Buffers()
+    buffers.array("Wo", (2, 2), np.float32)
+    with pytest.raises(ValueError, match="buffer 'Wo' is in use"):
+        buffers.array("Wo", (2, 2), np.float32)
+    buffers.next_step()
+    buffers.array("Wo", (2, 2), np.float32)
+
+
+def test_memory_of_another_shape_is_refused():
+    _, cache = layers.embedding_forward(np.array([3]), np.ones((4, 2)))
+    with pytest.raises(ValueError, match=r"dtable is \(3, 2\), the table \(4, 2\)"):
+        layers.embedding_backward(np.ones((1, 2)), cache, np.ones((3, 2)))
