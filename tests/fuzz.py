@@ -21,6 +21,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -56,7 +57,11 @@ def work(connection, targets: list[Target], seed: int, folder: Path) -> None:
     while (task := connection.recv()) is not None:
         name, number = task
         clear(folder)
-        connection.send((name, number, run_case(by_name[name], seed, number, folder)))
+        try:
+            outcome = run_case(by_name[name], seed, number, folder)
+        except Exception:  # while the input was made: the fuzzer's own fault
+            outcome = Outcome(0.0, 0.0, traceback.format_exc(), "not made")
+        connection.send((name, number, outcome))
     os._exit(0)  # without the ends of threads and of pools that a case has left
 
 

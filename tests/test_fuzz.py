@@ -1,18 +1,13 @@
 """A short run of the fuzzer, and whether it sees what it is there to see."""
 
-import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 import fuzz
-from fuzzing import limits, worker
+import pytest
+from fuzzing import worker
 from fuzzing.limits import Target
-from mrnn_np.errors import InputError
 
 HERE = Path(__file__).parent
 COUNT = 600  # cases; 15 s compiled, 30 s as plain Python, on one core

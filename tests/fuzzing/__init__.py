@@ -31,4 +31,5 @@ from pathlib import Path
 # its parent has. (These are the names that OpenBLAS, OpenMP and MKL read.)
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", "2")  # cores, on any machine
 sys.path.append(str(Path(__file__).parents[1] / "convert"))  # for convert_cases

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from fuzzing.limits import LIMITS, LONGEST_LINE, Wrong
+from fuzzing.limits import COMMANDS, LIMITS, LONGEST_LINE, Wrong
 from fuzzing.worker import contents
 from mrnn_np import cli, machine
 from mrnn_np.cli import bench, demo
@@ -145,7 +145,7 @@ def check_printed(status: object, out: str, error: str) -> None:
     if status not in (0, 1, 2):
         raise Wrong(f"exit status {status!r}; {error[-300:]!r}")
     for line in (*out.split("\n"), *error.split("\n")):
-        if not line.isprintable():
+        if COMMANDS.search(line):
             raise Wrong(f"printed raw: {line[:300]!r}")
     last = error.rstrip("\n").rpartition("\n")[2]
     if "Traceback" in error or "--debug for the traceback" in error:
@@ -196,7 +196,8 @@ def belongs(path: str, goal: str) -> bool:
 
 def check_outputs(call: Call) -> None:
     """Raise Wrong where a command that succeeded did not write what was asked for."""
-    if call.arguments[:2] == ["weights", "convert"] and "-o" not in call.arguments:
+    implied = call.arguments[0] == "weights" and "-o" not in call.arguments
+    if implied or call.arguments[0] == "bench":  # whose work is left out
         return
     for name in call.outputs:
         if name != "-" and not os.path.lexists(call.folder / name):

@@ -27,66 +27,63 @@ from fuzzing.datasets import CAPTIONS, lay_out, picture
 from fuzzing.limits import Target
 from fuzzing.mutations import TEXTS, choose, damage, some
 from fuzzing.weights import WEIGHTS
+from mrnn_np import training
 from mrnn_np.data import Vocabulary, load_dataset, tokenize
 from mrnn_np.data.scenes.features import SceneFeatures
 from mrnn_np.extractors import identity
 from mrnn_np.features import Features
 from mrnn_np.models import MRNN, MRNNConfig
+from mrnn_np.training import Trainer, load_config
 
-# An argument is a flag with a kind of value, "" for a positional one; a share says how
-# often it is there, 1 for always.
-ARGUMENTS = {
-    "features": (
-        ("", "dataset", 1), ("-o", "output.npz", 1), ("--cnn", "extractor", 0.9),
-        ("--split", "split", 0.3), ("--jobs", "jobs", 0.1), ("--backend", "backend",
-        0.05),
-        ("--scheduler", "address", 0.05), ("--resume", "", 0.3),
-    ),
-    "train": (
-        ("", "dataset", 1), ("--features", "features", 1), ("--config", "config", 0.9),
-        ("--out", "run", 0.9), ("--resume", "", 0.3),
-    ),
-    "caption": (
-        ("", "image", 1), ("", "image", 0.4), ("--checkpoint", "checkpoint", 1),
-        ("--checkpoint", "checkpoint", 0.1), ("--beam", "count", 0.3),
-        ("--nbest", "count", 0.3), ("--sample", "", 0.3), ("--temperature", "number",
-        0.3),
-        ("--seed", "integer", 0.3), ("--rerank", "dataset", 0.2),
-        ("--rerank-features", "features", 0.2), ("--json", "", 0.3),
-    ),
-    "classify": (("", "image", 1), ("", "image", 0.4), ("--cnn", "network", 1),
-                 ("--json", "", 0.4)),
-    "evaluate": (
-        ("", "dataset", 1), ("--split", "split", 0.3), ("--features", "features", 0.7),
-        ("--checkpoint", "checkpoint", 0.7), ("--beam", "count", 0.2),
-        ("--rerank", "similarity", 0.2), ("--captions", "results", 0.3),
-        ("--json", "output.json", 0.5), ("--jobs", "jobs", 0.2),
-    ),
-    "rank": (
-        ("", "dataset", 1), ("--split", "split", 0.3), ("--features", "features", 1),
-        ("--checkpoint", "checkpoint", 1), ("--samples", "count", 0.2),
-        ("--shortlist", "count", 0.2), ("--matrix", "output.npz", 0.3),
-        ("--memory", "count", 0.2), ("--jobs", "jobs", 0.2),
-        ("--json", "output.json", 0.4), ("--report", "output.html", 0.3),
-    ),
-    "search": (
-        ("", "dataset", 1), ("--text", "sentence", 0.6), ("--image", "image", 0.5),
-        ("--split", "split", 0.3), ("--features", "features", 1),
-        ("--checkpoint", "checkpoint", 1), ("--top", "count", 0.3),
-        ("--samples", "count", 0.2), ("--report", "output.html", 0.3), ("--json", "",
-        0.3),
-    ),
-    "weights convert": (("", "weights", 1), ("--arch", "architecture", 0.3),
-                        ("-o", "output.npz", 0.8)),
-    "weights get": (("", "name", 1),),
-    "weights list": (),
-    "gradcheck": (("--seed", "integer", 1),),
-    "demo": (("", "image", 0.5), ("--out", "run", 1), ("--epochs", "count", 0.3)),
-    "bench": (("", "name", 0.7), ("--threads", "count", 0.4), ("--repeats", "count",
+# What calls are made of: a command and its arguments. An argument is a flag, "" for a
+# positional one, with a kind of value, "" for none; its share says how often it is
+# there, 1 for always. A command that stands here twice gets twice as many cases.
+MODEL = (("--features", "features", 1), ("--checkpoint", "checkpoint", 1))
+DESCRIBED = (
+    ("--checkpoint", "checkpoint", 1),
+    ("--beam", "count", 0.3),
+    ("--nbest", "count", 0.3),
+    ("--json", "", 0.3),
+)
+SPLIT = ("--split", "split", 0.3)
+JOBS = ("--jobs", "jobs", 0.2)
+CALLS = (
+    ("features", ("", "dataset", 1), ("-o", "output.npz", 1), ("--resume", "", 0.3),
+     ("--cnn", "extractor", 0.9), SPLIT, ("--jobs", "processes", 0.1),
+     ("--backend", "backend", 0.03), ("--scheduler", "address", 0.03)),
+    ("train", ("", "dataset", 1), ("--features", "features", 1), ("--out", "run", 0.9),
+     ("--config", "config", 0.9), ("--resume", "", 0.3)),
+    ("caption", ("", "image", 1), ("", "image", 0.4), *DESCRIBED),
+    ("caption", ("", "image", 1), *DESCRIBED, ("--sample", "", 1),
+     ("--temperature", "number", 0.5), ("--seed", "integer", 0.5)),
+    ("caption", ("", "image", 1), *DESCRIBED, ("--rerank", "dataset", 1),
+     ("--rerank-features", "features", 1)),
+    ("classify", ("", "image", 1), ("--cnn", "network", 1), ("--json", "", 0.4)),
+    ("evaluate", ("", "dataset", 1), *MODEL, SPLIT, ("--beam", "count", 0.3),
+     ("--rerank", "similarity", 0.2), ("--json", "output.json", 0.6), JOBS),
+    ("evaluate", ("", "dataset", 1), SPLIT, ("--captions", "results", 1),
+     ("--json", "output.json", 0.6)),
+    ("rank", ("", "dataset", 1), *MODEL, SPLIT, ("--samples", "count", 0.2), JOBS,
+     ("--matrix", "output.npz", 0.3), ("--memory", "megabytes", 0.2),
+     ("--json", "output.json", 0.4), ("--report", "output.html", 0.3)),
+    ("rank", ("", "dataset", 1), *MODEL, ("--shortlist", "count", 1), JOBS,
+     ("--json", "output.json", 0.4)),
+    ("search", ("--text", "sentence", 1), ("", "dataset", 1), *MODEL, SPLIT,
+     ("--top", "count", 0.3), ("--report", "output.html", 0.4), ("--json", "", 0.3)),
+    ("search", ("--image", "image", 1), ("", "dataset", 1), *MODEL, SPLIT,
+     ("--top", "count", 0.3), ("--samples", "count", 0.2),
+     ("--report", "output.html", 0.4), ("--json", "", 0.3)),
+    ("weights convert", ("", "weights", 1), ("-o", "output.npz", 0.8),
+     ("--arch", "architecture", 0.3)),
+    ("weights get", ("", "name", 1)),
+    ("weights list",),
+    ("gradcheck", ("--seed", "integer", 1)),
+    ("demo", ("", "image", 0.5), ("--out", "run", 1), ("--epochs", "count", 0.3)),
+    ("bench", ("", "job", 0.7), ("--threads", "count", 0.4), ("--repeats", "count",
     0.4),
-              ("--cpu", "", 0.2), ("--json", "", 0.3), ("--scaling", "", 0.2),
-              ("--out", "run", 0.4)),
-}  # fmt: skip
+     ("--json", "", 0.3), ("--scaling", "", 0.1), ("--out", "run", 0.4)),
+)  # fmt: skip
+PROCESSES = CALLS[:13]  # those that are run as processes, too
 # kind -> values that are right; of "output" and "run" those that nothing stands at.
 GOOD = {
     "dataset": ("folder:pets",), "features": ("f.npz",), "checkpoint": ("model.npz",),
@@ -94,10 +91,12 @@ GOOD = {
     "results": ("results.json",), "weights": ("w.npz",), "extractor": ("scenes",),
     "network": ("cnn.npz",), "split": ("dev", "train", "test"), "count": ("1", "3",
     "20"),
-    "jobs": ("1", "2"), "integer": ("0", "7"), "number": ("0.5", "1", "3"),
+    "jobs": ("1", "2"), "processes": ("1",), "integer": ("0", "7"), "number": ("0.5",
+    "1", "3"),
     "backend": ("dask", "loky"), "address": ("127.0.0.1", "x:y"),
     "similarity": ("cider", "bleu"), "architecture": ("squeezenet1_1", "vgg16"),
-    "name": ("tiny", "vgg16", "nothing"), "sentence": ("a dog isn't here", "number"),
+    "name": ("tiny", "vgg16"), "job": ("metrics",), "megabytes": ("100", "1024"),
+    "sentence": ("a dog isn't here", "number"),
     "run": ("new", "runs/new", "run"), "output.npz": ("new.npz", "sub/new.npz"),
     "output.json": ("new.json", "sub/new.json", "old.json"),
     "output.html": ("new.html", "sub/new.html", "old.html"),
@@ -112,7 +111,7 @@ STRANGE = ("pipe", "null", "full", "loop", "gone", "link.npz", "pets", "empty", 
            "damaged.npz", "x" * 300, "missing", "photo.png/x", "\x1b[31m.png", "-",
            "--",
            "\udcff.png", "null-link")  # fmt: skip
-NUMBER_KINDS = ("count", "jobs", "integer", "number")
+NUMBER_KINDS = ("count", "jobs", "processes", "integer", "number", "megabytes")
 BASE = Path("/nowhere")  # set by prepare
 
 
@@ -150,14 +149,18 @@ def prepare(folder: Path) -> None:
     Image.new("RGB", (30, 20), "blue").save(BASE / "photo.png")
     shutil.copy(BASE / "photo.png", BASE / "ü.png")
     sizes = "[model]\nembedding_size = 4\nrecurrent_size = 6\nmultimodal_size = 7\n"
-    training = "[training]\nepochs = 1\nthreshold = 1\n"
+    rest = "[training]\nepochs = 1\nthreshold = 1\n"
     results = [{"image_id": n, "caption": "a dog"} for n in dataset.split("dev")]
     lay_out(BASE, {
-        "c.toml": (sizes + training).encode(),
+        "c.toml": (sizes + rest).encode(),
         "results.json": json.dumps(results).encode(),
         "old.json": b"{}\n", "old.html": b"<!DOCTYPE html>\n<title>m-RNN</title>\n",
-        "run/last.npz": (BASE / "model.npz").read_bytes(), "empty": b"",
+        "empty": b"",
     })  # fmt: skip
+    choices = load_config(BASE / "c.toml", MRNNConfig)
+    features = Features.load(BASE / "f.npz")
+    learner, train, dev = training.prepare(dataset, features, *choices)
+    Trainer(learner, choices[1], BASE / "run", verbose=False).fit(train, dev)
 
 
 def lay_base(rng: np.random.Generator, folder: Path) -> None:
@@ -213,16 +216,13 @@ def inside(name: str) -> bool:
 def make(rng: np.random.Generator, folder: Path, process: bool = False) -> Call:
     """Return a call of a random command in the folder."""
     lay_base(rng, folder)
-    command = choose(rng, list(ARGUMENTS))
-    if process:
-        command = choose(rng, ("caption", "classify", "evaluate", "search", "train",
-                               "features", "weights convert"))  # fmt: skip
+    command, *possible = choose(rng, PROCESSES if process else CALLS)
     values: list[Value] = []
-    for flag, kind, share in ARGUMENTS[command]:
+    for flag, kind, share in possible:
         if rng.random() < share:
             text = choose(rng, GOOD[kind]) if kind else ""
             values.append(Value(flag, kind, text))
-    if rng.random() < 0.9 and values:
+    if rng.random() < 0.8 and values:
         for _ in some(rng, 3):
             at = int(rng.integers(len(values)))
             flag, kind = values[at].flag, values[at].kind

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fuzzing.limits import Target
+from fuzzing.limits import Target, check_line
 from fuzzing.mutations import (
     choose,
     damage,
@@ -221,7 +221,7 @@ def read(spec: str) -> None:
     tokenize = get_tokenizer(dataset.tokenizer).tokenize
     for split in dataset.splits:
         for name, caption in dataset.sentences(split):
-            assert name and caption
+            assert name and caption and not set(name.split("/")) & {"", ".", ".."}
             tokenize(caption)
             os.fsencode(name)  # no file has a name with half of a character
             caption.encode()  # nor can it be written
@@ -229,8 +229,7 @@ def read(spec: str) -> None:
             try:
                 dataset.images.open(name)
             except InputError as error:
-                if not str(error).isprintable():
-                    raise
+                check_line(str(error))
     str(dataset.remarks)
 
 

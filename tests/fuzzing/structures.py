@@ -86,7 +86,7 @@ def alter_one(rng, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     elif kind < 0.9:
         arrays[text(rng)[:200].replace("\ud800", "") + "x"] = arrays[name]
     else:
-        arrays[choose(rng, list(arrays))] = arrays.pop(name)
+        arrays[choose(rng, list(arrays))] = arrays[name]
     return arrays
 
 
@@ -132,10 +132,10 @@ def zipped(
                 entries.append((name, choose(rng, entries)[1]))
             elif kind == 1:
                 method = zipfile.ZIP_DEFLATED
-            elif kind == 2:  # 100 MB that pack into 100 kB
+            elif kind == 2:  # 200 MB that pack into 1 MB
                 method = zipfile.ZIP_DEFLATED
-                head = npy(np.zeros(0, np.float32)).replace(b"(0,)", b"(25000000,)")
-                entries.append((name, head[:-12] + b" " * 4 + b"\n" + bytes(10**8)))
+                head = npy(np.zeros(0, np.float32)).replace(b"(0,)", b"(50000000,)")
+                entries.append((name, head[:-12] + b" " * 4 + b"\n" + bytes(2 * 10**8)))
             elif kind == 3:
                 entries.append(
                     (text(rng)[:300].replace("\ud800", "") + ".npy", content)

@@ -218,7 +218,8 @@ def read(path: Path) -> None:
     with np.errstate(all="ignore"):
         for array in tensors.values():
             array.astype(np.float64).sum()
-    convert_state_dict(None, tensors)
+    if any(name in tensors for name in WEIGHTS):  # else there is no such network
+        convert_state_dict(None, tensors)
 
 
 TARGETS = (

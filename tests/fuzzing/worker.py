@@ -96,12 +96,13 @@ def attempt(target: Target, argument) -> tuple[str, str, bool]:
                 check_line(str(error))
         if warned:
             first = warned[0]
-            where = f"{first.filename}:{first.lineno}"
+            where = f"{first.filename.rpartition('/')[2]}:{first.lineno}"
             return f"warns: {first.category.__name__}: {first.message}", where, refused
         return "", "", refused
     except Wrong as error:
-        behind = error.__context__ or error
-        return str(error), place_of(behind), False
+        behind = error.__context__
+        where = place_of(behind) if behind is not None else str(error)[:60]
+        return str(error), where, False
     except TookTooLong as error:
         return f"took too long: {error}", place_of(error), False
     except (Exception, SystemExit) as error:
@@ -112,9 +113,7 @@ def attempt(target: Target, argument) -> tuple[str, str, bool]:
 def place_of(error: BaseException) -> str:
     """Return file and line of the innermost frame of this project."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if "/mrnn_np/" in f.filename]
-    if not ours:
-        return frames[-1].name if frames else ""
+    ours = [f for f in frames if "/mrnn_np/" in f.filename] or frames
     return f"{ours[-1].filename.rpartition('/mrnn_np/')[2]}:{ours[-1].lineno}"
 
 
