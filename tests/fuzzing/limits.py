@@ -1,7 +1,8 @@
 """What a case may cost, and what counts as a good end of it. THE table of limits.
 
 A case ends well with a result, or with an InputError whose text is one line of at most
-`LONGEST_LINE` characters, without any that command a terminal. It does so within its target's limits:
+`LONGEST_LINE` characters,
+without any that command a terminal. It does so within its target's limits:
 
     seconds     of processor time, user and system. Ten times as many may pass on the
                 clock (never less than HANG): whoever waits for a FIFO uses none.

@@ -16,7 +16,7 @@ from pathlib import Path
 import convert_cases as cases
 import numpy as np
 
-from fuzzing.limits import Target
+from fuzzing.limits import Target, Wrong
 from fuzzing.mutations import choose, damage, damage_json, some, text
 from fuzzing.structures import alter_one, npy, strange_npy, zipped
 from mrnn_np.convert.mapping import convert_state_dict
@@ -84,8 +84,9 @@ def torch_window(rng: np.random.Generator) -> dict:
         name = choose(rng, list(numbers))
         new = choose(rng, COUNTS)
         if name in ("shape", "strides") and rng.random() < 0.8:
-            new = choose(rng, ((), (2,), (new, 3), (2, new), (new,) * 5, (2,) * 40,
-                               (1,) * 3000, (0, 2**62), [2, 3], {"a": 1}))  # fmt: skip
+            known = ((2, 3), (3, 2), (1, 1), (4, 1), (0, 0), (1, 6), (6, 1), (), (2,))
+            absurd = ((new, 3), (2, new), (new,) * 5, (2,) * 40, (1,) * 3000)
+            new = choose(rng, (*known, *absurd, (0, 2**62), [2, 3], {"a": 1}))
         numbers[name] = new
     kind = choose(rng, ("torch.FloatStorage", "torch.BFloat16Storage", "torch.x",
                         "torch.DoubleStorage", "torch.BoolStorage"))  # fmt: skip
@@ -212,11 +213,31 @@ def written(path: Path, content: bytes) -> Path:
     return path
 
 
+def inside(array: np.ndarray) -> bool:
+    """Whether every element of an array lies in the memory of what it is a view of."""
+    whole, behind = array, array.base
+    while behind is not None:  # as_strided puts something between that is no array
+        whole = behind if isinstance(behind, np.ndarray) else whole
+        behind = getattr(behind, "base", None)
+    (low, high), (first, last) = bounds(array), bounds(whole)
+    return array.size == 0 or first <= low <= high <= last
+
+
+def bounds(array: np.ndarray) -> tuple[int, int]:
+    """Return the addresses of the first byte of an array and behind its last."""
+    steps = [s * (n - 1) for s, n in zip(array.strides, array.shape, strict=True)]
+    begin = array.__array_interface__["data"][0]
+    below, above = sum(min(s, 0) for s in steps), sum(max(s, 0) for s in steps)
+    return begin + below, begin + above + array.itemsize
+
+
 def read(path: Path) -> None:
     """Read the tensors, look at every number, and convert them."""
     tensors = read_tensors(path)
     with np.errstate(all="ignore"):
-        for array in tensors.values():
+        for name, array in tensors.items():
+            if not inside(array):
+                raise Wrong(f"{name!r} reaches outside of the memory it was given")
             array.astype(np.float64).sum()
     if any(name in tensors for name in WEIGHTS):  # else there is no such network
         convert_state_dict(None, tensors)
