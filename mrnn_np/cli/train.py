@@ -18,9 +18,8 @@ EXAMPLE = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="NAME:PATH, e.g. scenes")
     add_features(parser)
-    parser.add_argument(
-        "--model", default="mrnn", choices=["mrnn"], help="which model (default mrnn)"
-    )
+    # Not `choices`: the list is with the models, whose modules take a second to import.
+    parser.add_argument("--model", default="mrnn", help="which model (default mrnn)")
     parser.add_argument(
         "--config", type=Path, help="TOML file with [model] and [training] tables"
     )
@@ -35,26 +34,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mrnn_np.data import load_dataset
+    from mrnn_np.errors import WrongUse
+    from mrnn_np.models.checkpoint import MODELS
+    from mrnn_np.training import RunFolder, load_config
+
+    if args.model not in MODELS:
+        raise WrongUse(f"--model {args.model!r} is not one of {', '.join(MODELS)}")
+    configs = load_config(args.config, MODELS[args.model].config_class)
+    dataset = load_dataset(args.dataset)
+    folder = RunFolder(args.out or Path("runs") / dataset.name)
+    # Taken before there is any work: a second run in it is refused at once.
+    with folder.open(args.resume, inputs=files_read(args)):
+        train_in(folder, dataset, configs, args)
+    return 0
+
+
+def train_in(folder, dataset, configs, args: argparse.Namespace) -> None:
+    """Prepare and train, and say what came of it."""
     import numpy as np
 
-    from mrnn_np.data import UNK, load_dataset
-    from mrnn_np.models import MRNNConfig
-    from mrnn_np.outputs import Output, check_places
+    from mrnn_np.data import UNK
+    from mrnn_np.models.checkpoint import MODELS
     from mrnn_np.progress import say, show
-    from mrnn_np.storage import npz_output
-    from mrnn_np.training import Trainer, load_config, prepare
+    from mrnn_np.training import Trainer, prepare
 
-    model_config, config = load_config(args.config, MRNNConfig)
-    dataset = load_dataset(args.dataset)
+    config = configs[1]
     features = load_features(args.features)
-    out = args.out or Path("runs") / dataset.name
-    check_places(
-        npz_output(out / "best.npz", "--out", "checkpoint"),
-        npz_output(out / "last.npz", "--out", "checkpoint"),
-        Output(out / "log.jsonl", "--out"),
-        inputs=files_read(args),
-    )
-    model, train, dev = prepare(dataset, features, model_config, config)
+    model, train, dev = prepare(dataset, features, *configs, MODELS[args.model])
     sizes = sum(value.size for value in model.params.values())
     say(
         f"{len(train)} training and {len(dev)} dev sentences, "
@@ -66,10 +73,9 @@ def run(args: argparse.Namespace) -> int:
             f"{100 * unknown:.0f} % of what people said is <unk>, words that occur "
             f"fewer than {config.threshold} times: lower `threshold` in --config"
         )
-    history = Trainer(model, config, out).fit(train, dev, resume=args.resume)
+    history = Trainer(model, config, folder).fit(train, dev, resume=args.resume)
     best = min(history, key=lambda entry: entry["dev_loss"])
     show(
-        f"{out}/best.npz: dev perplexity {best['dev_perplexity']:.2f} "
+        f"{folder.best}: dev perplexity {best['dev_perplexity']:.2f} "
         f"after epoch {best['epoch']} of {len(history)}"
     )
-    return 0

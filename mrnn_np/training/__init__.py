@@ -6,12 +6,14 @@ Works on any `Captioner`; knows nothing of its layers.
 from mrnn_np.training.config import TrainingConfig, load_config
 from mrnn_np.training.optimisers import OPTIMISERS, clip_by_global_norm
 from mrnn_np.training.prepare import prepare
+from mrnn_np.training.run_folder import RunFolder
 from mrnn_np.training.schedules import SCHEDULES, learning_rate_factor
 from mrnn_np.training.trainer import Trainer, TrainingDiverged
 
 __all__ = [
     "OPTIMISERS",
     "SCHEDULES",
+    "RunFolder",
     "Trainer",
     "TrainingConfig",
     "TrainingDiverged",

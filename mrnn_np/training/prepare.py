@@ -9,16 +9,18 @@ import numpy as np
 
 from mrnn_np.data import CaptionDataset, Vocabulary, get_tokenizer
 from mrnn_np.data.batches import Examples
-from mrnn_np.models.mrnn import MRNN, MRNNConfig
+from mrnn_np.models.base import Captioner
+from mrnn_np.models.mrnn import MRNN
 from mrnn_np.training.config import TrainingConfig
 
 
 def prepare(
     dataset: CaptionDataset,
     features,
-    model_config: MRNNConfig,
+    model_config,
     config: TrainingConfig,
-) -> tuple[MRNN, Examples, Examples]:
+    model_class: type[Captioner] = MRNN,
+) -> tuple[Captioner, Examples, Examples]:
     """Build a model and its examples from a data set.
 
     Vocabulary and feature statistics come from the training split alone. Images that
@@ -29,6 +31,8 @@ def prepare(
     features : `mrnn_np.features.Features` of the images of both splits.
     model_config : its `image_size` is replaced by that of the features.
     config : gives the seed and the vocabulary's threshold.
+    model_class : one of ``mrnn_np.models.checkpoint.MODELS``; `model_config` is of its
+        ``config_class``.
 
     Returns the model, the training examples and the dev examples.
     """
@@ -45,7 +49,7 @@ def prepare(
     model_config = dataclasses.replace(
         model_config, image_size=matrix["train"].shape[1]
     )
-    model = MRNN(
+    model = model_class(
         model_config,
         vocabulary,
         np.random.default_rng(config.seed),

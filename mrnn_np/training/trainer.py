@@ -1,26 +1,19 @@
-"""The training loop: epochs, dev perplexity, checkpoints, and a clean stop.
-
-A run's folder holds
-
-    best.npz    the model with the best dev perplexity so far
-    last.npz    the model as it is, with all that is needed to go on
-    log.jsonl   one line of JSON an epoch
+"""The training loop: epochs, dev perplexity, and a clean stop at any moment.
 
 All random numbers of a step follow from (seed, epoch, step), so there is no generator
 whose state would have to be stored: a resumed run draws what an uninterrupted one
 draws, and ends with the same bits (on one machine, with one number of BLAS threads).
 
-Knows: when to do what. Does not know: layers, words, or how a file is laid out.
+Knows: when to do what. Does not know: layers, words, or where a run's files are
+(training/run_folder.py).
 """
 
 import dataclasses
-import hashlib
-import json
 import math
-import signal
-import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -30,17 +23,30 @@ from mrnn_np.layers import Buffers, l2_backward, l2_forward
 from mrnn_np.machine import within_cores
 from mrnn_np.metrics import perplexity
 from mrnn_np.models.base import Captioner
-from mrnn_np.models.checkpoint import read_checkpoint
 from mrnn_np.progress import progress, say
 from mrnn_np.training.config import TrainingConfig
+from mrnn_np.training.fingerprints import fingerprints
+from mrnn_np.training.interrupt import DeferredInterrupt
 from mrnn_np.training.optimisers import OPTIMISERS, clip_by_global_norm
+from mrnn_np.training.run_folder import RunFolder
 from mrnn_np.training.schedules import learning_rate_factor
 
+# An epoch of MS COCO takes hours. A process that is killed (SIGKILL, a power cut) loses
+# what came after the last save; one takes 0.3 s for the model of Flickr8k.
+SECONDS_BETWEEN_SAVES = 300.0
 EXPLODED = 3.0  # times the loss of the very first batch
+NUMBER = int | float
+# What last.npz holds of a `Trainer`, besides its optimiser: JSON, under these names.
+STORED = {
+    "epoch": int, "step": int, "loss_sum": NUMBER, "token_sum": int,
+    "norm_sum": NUMBER, "rate": NUMBER, "seconds": NUMBER,
+    "first_loss": NUMBER | None, "best_loss": NUMBER | None, "best_epoch": int,
+    "history": list,
+}  # fmt: skip
 
 
 class TrainingDiverged(InputError):
-    """The loss became NaN or exploded; the files of the run are still good."""
+    """The loss became NaN or exploded; the files that the run has are still good."""
 
 
 class Trainer:
@@ -58,15 +64,18 @@ class Trainer:
         self,
         model: Captioner,
         config: TrainingConfig | None = None,
-        out: str | Path | None = None,
+        out: RunFolder | str | Path | None = None,
         verbose: bool = True,
     ) -> None:
         self.model = model
         self.verbose = verbose
         self.config = config or TrainingConfig()
-        self.out = None if out is None else Path(out)
+        is_path = isinstance(out, str | Path)
+        self.folder = RunFolder(out) if is_path else out
         self.optimiser = OPTIMISERS[self.config.optimiser](model.params)
         self.buffers = Buffers()  # of the steps (layers/buffers.py)
+        self.best = {}  # parameters of the best epoch; none before the first ends
+        self.saved_at = time.monotonic()
         # Everything below is stored in last.npz and comes back with resume.
         self.epoch = 0  # epochs that are done
         self.step = 0  # steps of the present epoch that are done
@@ -74,7 +83,7 @@ class Trainer:
         self.token_sum = 0
         self.norm_sum = 0.0  # of the gradients, before clipping
         self.rate = self.config.learning_rate  # of the last step
-        self.seconds = 0.0  # spent on this epoch
+        self.seconds = 0.0  # spent on the steps of this epoch
         self.first_loss = None  # of the very first batch
         self.best_loss = math.inf  # nats per token on dev
         self.best_epoch = 0
@@ -96,41 +105,42 @@ class Trainer:
         Raises
         ------
         InputError : the folder holds a run and `resume` is off; or nothing to resume;
-            or what is resumed is another run.
+            or what is resumed is another run; or another process trains there.
         TrainingDiverged : the loss became NaN or more than three times the first.
-        KeyboardInterrupt : Ctrl-C; last.npz has been written by then.
+        KeyboardInterrupt : Ctrl-C, SIGTERM or SIGHUP; last.npz keeps the state.
         """
-        self.fingerprint = _fingerprint(train)
-        self._open_folder(resume)
+        if self.folder is None:
+            if resume:
+                raise InputError("there is nothing to resume without a folder")
+            return self._fit(train, dev)
+        self.inputs = fingerprints(self.model, train, dev)
+        with self.folder.open(resume):
+            # A run that got nowhere yet begins anew, see `RunFolder.open`.
+            if resume and self.folder.last.exists():
+                self._load()
+            return self._fit(train, dev)
+
+    def _fit(self, train: Examples, dev: Examples) -> list[dict]:
         lengths = train.lengths()
-        best = {name: value.copy() for name, value in self.model.params.items()}
-        if resume and (self.out / "best.npz").is_file():
-            best = read_checkpoint(self.out / "best.npz", self.model.dtype)[0].params
         # What overflows is a loss that is not finite, and ends in `TrainingDiverged`.
         quiet = np.errstate(over="ignore", invalid="ignore")
-        with _DeferredInterrupt() as interrupt, within_cores(), quiet:
+        with DeferredInterrupt() as interrupt, within_cores(), quiet:
             while not self._finished():
-                if self._train_epoch(train, lengths, interrupt):
-                    self._save_last()
-                    if self.out is not None:
-                        say(
-                            f"{self.out}/last.npz keeps this state: go on with --resume"
-                        )
-                    raise KeyboardInterrupt
-                if self._end_epoch(dev):
-                    best = {k: v.copy() for k, v in self.model.params.items()}
-                    if self.out is not None:
-                        self.model.save(self.out / "best.npz")
-                self._save_last()
-        self.model.params = best
+                self._train_epoch(train, lengths, interrupt)
+                dev_loss = self._measure(dev, interrupt)
+                if dev_loss is None:
+                    self._stop()
+                self._end_epoch(dev_loss)
+                self._save()
+        self.model.params = self.best
         return self.history
 
     def _finished(self) -> bool:
         waited = self.epoch - self.best_epoch
         return self.epoch >= self.config.epochs or waited >= self.config.patience
 
-    def _train_epoch(self, train, lengths, interrupt) -> bool:
-        """Run the rest of one epoch; return True when Ctrl-C stopped it early."""
+    def _train_epoch(self, train, lengths, interrupt) -> None:
+        """Run the rest of one epoch, or as far as a signal lets it."""
         c = self.config
         rng = np.random.default_rng([c.seed, self.epoch])
         batches = shuffled_batches(lengths, c.batch_size, rng, c.bucket)
@@ -138,15 +148,16 @@ class Trainer:
         if self.verbose:
             label = f"epoch {self.epoch + 1}/{c.epochs}"
             todo = progress(todo, len(todo), label, "batch")
-        start = time.perf_counter()
         for rows in todo:
+            if interrupt.asked:
+                return
+            start = time.perf_counter()
             done = (self.epoch + self.step / len(batches)) / c.epochs
             self.rate = c.learning_rate * learning_rate_factor(c.schedule, done)
             self.train_step(train.batch(rows))
-            if interrupt.asked:
-                break
-        self.seconds += time.perf_counter() - start
-        return interrupt.asked
+            self.seconds += time.perf_counter() - start
+            if time.monotonic() - self.saved_at >= SECONDS_BETWEEN_SAVES:
+                self._save()
 
     def train_step(self, batch) -> None:
         """Make one update, unless it would do harm."""
@@ -170,16 +181,28 @@ class Trainer:
         if math.isfinite(loss + norm) and loss <= EXPLODED * self.first_loss:
             return
         c = self.config
-        kept = "" if self.out is None else f"; {self.out}/best.npz is still good"
+        in_file = self.folder is not None and self.best_epoch
+        kept = f"; {self.folder.best} is still good" if in_file else ""
         raise TrainingDiverged(
             f"training diverged in epoch {self.epoch + 1}, {where}: loss {loss:.3g} "
             f"nats (first {self.first_loss:.3g}), gradient norm {norm:.3g}: lower "
             f"learning_rate ({c.learning_rate:g}) or clip_norm ({c.clip_norm:g}){kept}"
         )
 
-    def _end_epoch(self, dev: Examples) -> bool:
-        """Measure dev, write the log; return True when it is the best so far."""
-        dev_loss = self.model.mean_loss(dev)
+    def _measure(self, dev: Examples, interrupt: DeferredInterrupt) -> float | None:
+        """Return nats per token on dev; None when a signal came before it was known.
+
+        Nothing is changed by it, so it can be stopped at once, and a run that goes on
+        does it again.
+        """
+        try:
+            with interrupt.at_once():
+                return self.model.mean_loss(dev)
+        except KeyboardInterrupt:
+            return None
+
+    def _end_epoch(self, dev_loss: float) -> None:
+        """Add the epoch to the log, and keep its parameters if it is the best."""
         # No step has looked at what the last update did.
         self._refuse_divergence("on dev", dev_loss, self.norm_sum / self.step)
         better = dev_loss < self.best_loss
@@ -193,9 +216,6 @@ class Trainer:
             "seconds": round(self.seconds, 2),
         }
         self.history.append(entry)
-        if self.out is not None:
-            with open(self.out / "log.jsonl", "a", encoding="utf-8") as stream:
-                stream.write(json.dumps(entry) + "\n")
         if self.verbose:
             say(
                 f"epoch {entry['epoch']:>3}/{self.config.epochs}  "
@@ -208,94 +228,66 @@ class Trainer:
         self.loss_sum = self.norm_sum = self.seconds = 0.0
         if better:
             self.best_loss, self.best_epoch = dev_loss, self.epoch
-        return better
+            self.best = {name: p.copy() for name, p in self.model.params.items()}
 
-    def _open_folder(self, resume: bool) -> None:
-        if self.out is None:
-            if resume:
-                raise InputError("there is nothing to resume without a folder")
+    def _stop(self) -> NoReturn:
+        self._save()
+        if self.folder is not None:
+            say(f"{self.folder.last} keeps this state: go on with --resume")
+        raise KeyboardInterrupt
+
+    def _save(self) -> None:
+        if self.folder is None:
             return
-        last = self.out / "last.npz"
-        if resume:
-            if not last.is_file():
-                raise InputError(f"{self.out}: no last.npz there, nothing to resume")
-            self._load_last(last)
-        elif last.exists() or (self.out / "best.npz").exists():
-            raise InputError(
-                f"{self.out}: holds a training run already: go on with --resume, or "
-                "choose another folder with --out"
-            )
-        self.out.mkdir(parents=True, exist_ok=True)
-        # Without last.npz a log is of a run that never got through an epoch.
-        with open(self.out / "log.jsonl", "w", encoding="utf-8") as stream:
-            stream.writelines(json.dumps(entry) + "\n" for entry in self.history)
-
-    STORED = (
-        "epoch step loss_sum token_sum norm_sum rate seconds first_loss best_loss "
-        "best_epoch history fingerprint"
-    ).split()
-
-    def _save_last(self) -> None:
-        if self.out is None:
-            return
-        state = {name: getattr(self, name) for name in self.STORED}
+        state = {name: getattr(self, name) for name in STORED}
         # JSON has no infinity; None stands for "no epoch measured yet".
         state["best_loss"] = None if math.isinf(self.best_loss) else self.best_loss
         state["config"] = dataclasses.asdict(self.config)
+        state["inputs"] = self.inputs
         state["optimiser_steps"] = self.optimiser.steps
-        self.model.save(self.out / "last.npz", training=(state, self.optimiser.memory))
+        self.folder.save(self.model, state, self.optimiser.memory, self.best)
+        self.saved_at = time.monotonic()
 
-    def _load_last(self, path: Path) -> None:
-        model, state, memory = read_checkpoint(path, self.model.dtype)
-        if not state:
-            raise InputError(f"{path}: holds no training state, cannot be resumed")
-        for name, here, there in (
-            ("training config", dataclasses.asdict(self.config), state["config"]),
-            ("model config", self.model.config, model.config),
-            ("vocabulary", self.model.vocabulary, model.vocabulary),
-            ("training data", self.fingerprint, state["fingerprint"]),
-        ):
-            if here != there:
-                raise InputError(f"{path}: made with another {name}, cannot go on")
-        for name in self.STORED:
+    def _load(self) -> None:
+        """Take over the state of last.npz, if it is of the same run."""
+        path = self.folder.last
+        model, state, memory, best = self.folder.load(self.model.dtype)
+        config = dataclasses.asdict(self.config)
+        self._check_same("training config", config, state.get("config"))
+        if "fingerprint" in state:
+            say(
+                f"{path}: an earlier version of mrnn_np made it, without a note of all "
+                "its inputs: see to it that features and captions are the same"
+            )
+        else:
+            inputs = state.get("inputs")
+            inputs = inputs if isinstance(inputs, dict) else {}
+            for name, here in self.inputs.items():
+                self._check_same(name, here, inputs.get(name))
+        self._check_same("model config", self.model.config, model.config)
+        self._check_same("vocabulary", self.model.vocabulary, model.vocabulary)
+        self._check_same("optimiser", _shapes(self.optimiser.memory), _shapes(memory))
+        for name, kind in {**STORED, "optimiser_steps": int}.items():
+            if not isinstance(state.get(name), kind):
+                raise InputError(f"{path}: {name} {state.get(name)!r}: not understood")
+        if state["best_epoch"]:
+            self._check_same("best parameters", _shapes(model.params), _shapes(best))
+        for name in STORED:
             setattr(self, name, state[name])
         if self.best_loss is None:
             self.best_loss = math.inf
-        self.model.params = model.params
+        self.model.params, self.best = model.params, best
         self.optimiser.steps = state["optimiser_steps"]
         self.optimiser.memory = memory
+        self.folder.write_copies(self.model, state, best)
+
+    def _check_same(self, name: str, here: object, there: object) -> None:
+        if here != there:
+            raise InputError(
+                f"{self.folder.last}: not made with the same {name}, cannot go on: "
+                "give what it was made with, or choose another folder with --out"
+            )
 
 
-class _DeferredInterrupt:
-    """While active, Ctrl-C only sets `asked`; a second one stops at once.
-
-    An update must not be cut in two: half-moved parameters would be saved.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __enter__(self) -> "_DeferredInterrupt":
-        self.old = None
-        if threading.current_thread() is threading.main_thread():
-            self.old = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def _ask(self, number, frame) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-        say("stopping after this step (Ctrl-C again: at once)")
-
-    def __exit__(self, *exception) -> None:
-        if self.old is not None:
-            signal.signal(signal.SIGINT, self.old)
-
-
-def _fingerprint(examples: Examples) -> str:
-    """Return a short hash of the sentences, to notice another data set."""
-    digest = hashlib.sha256()
-    for ids in examples.sentences:
-        digest.update(np.asarray(ids, np.int64).tobytes() + b"|")
-    digest.update(np.asarray(examples.image, np.int64).tobytes())
-    return digest.hexdigest()[:16]
+def _shapes(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}

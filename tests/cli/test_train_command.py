@@ -1,15 +1,18 @@
 """Train, evaluate and caption from the command line, on a few drawn scenes."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from mrnn_np import metrics
+from mrnn_np import InputError, metrics
 from mrnn_np.cli import main
 from mrnn_np.data import load_dataset, tokenize
 from mrnn_np.features import Features
 from mrnn_np.models import load_model
+from mrnn_np.models.checkpoint import MODELS
+from mrnn_np.training import RunFolder
 
 CONFIG = """
 [model]
@@ -69,6 +72,60 @@ def test_a_second_training_does_not_overwrite(folder, capsys):
     assert "holds a training run already" in capsys.readouterr().err
     assert (folder / "run" / "best.npz").read_bytes() == before
     assert main([*again, "--resume"]) == 0  # nothing left to do
+
+
+@pytest.mark.slow
+def test_features_of_shifted_rows_are_not_resumed_with(folder, tmp_path, capsys):
+    features = Features.load(folder / "f.npz")
+    features.matrix = np.roll(features.matrix, 1, axis=0)
+    features.save(tmp_path / "f.npz")
+    assert main(["train", "scenes", "--features", str(tmp_path / "f.npz"), "--config",
+                 str(folder / "c.toml"), "--out", str(folder / "run"),
+                 "--resume"]) == 1  # fmt: skip
+    assert "not made with the same feature statistics" in capsys.readouterr().err
+
+
+def test_a_second_run_in_a_folder_is_refused_before_any_work(tmp_path, capsys):
+    arguments = ["train", "scenes", "--features", "no.npz", "--out", str(tmp_path)]
+    with RunFolder(tmp_path).open(resume=False):
+        assert main(arguments) == 1
+    assert "another process" in capsys.readouterr().err
+    assert main(arguments) == 1
+    assert "no.npz: no such file" in capsys.readouterr().err
+    (tmp_path / "log.jsonl").write_text("my notes")
+    assert main(arguments) == 1
+    assert "log.jsonl: exists already" in capsys.readouterr().err
+    assert (tmp_path / "log.jsonl").read_text() == "my notes"
+
+
+def test_an_unknown_model_is_wrong_use(capsys):
+    assert main(["train", "scenes", "--features", "x.npz", "--model", "lstm"]) == 2
+    assert "--model 'lstm' is not one of mrnn" in capsys.readouterr().err
+
+
+def test_model_chooses_the_class(tmp_path, capsys, monkeypatch):
+    """Its config is read, and it is what `prepare` builds."""
+
+    @dataclasses.dataclass(frozen=True)
+    class OtherConfig:
+        image_size: int = 1
+        depth: int = 2
+
+    class Other:
+        config_class = OtherConfig
+
+        def __init__(self, config, vocabulary, rng, **more):
+            raise InputError(f"depth {config.depth}")
+
+    monkeypatch.setitem(MODELS, "other", Other)
+    Features(
+        [f"scene{i:04d}" for i in range(2600)], np.ones((2600, 3), np.float32), {}
+    ).save(tmp_path / "f.npz")
+    (tmp_path / "c.toml").write_text("[model]\ndepth = 7\n")
+    assert main(["train", "scenes", "--features", str(tmp_path / "f.npz"),
+                 "--config", str(tmp_path / "c.toml"), "--model", "other",
+                 "--out", str(tmp_path / "run")]) == 1  # fmt: skip
+    assert "depth 7" in capsys.readouterr().err
 
 
 @pytest.mark.slow
