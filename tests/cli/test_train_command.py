@@ -9,6 +9,7 @@ import pytest
 from mrnn_np import InputError, metrics
 from mrnn_np.cli import main
 from mrnn_np.data import load_dataset, tokenize
+from mrnn_np.extractors import identity, load_extractor
 from mrnn_np.features import Features
 from mrnn_np.models import load_model
 from mrnn_np.models.checkpoint import MODELS
@@ -118,9 +119,11 @@ def test_model_chooses_the_class(tmp_path, capsys, monkeypatch):
             raise InputError(f"depth {config.depth}")
 
     monkeypatch.setitem(MODELS, "other", Other)
-    Features(
-        [f"scene{i:04d}" for i in range(2600)], np.ones((2600, 3), np.float32), {}
-    ).save(tmp_path / "f.npz")
+    dataset = load_dataset("scenes")
+    names = [name for split in dataset.splits for name in dataset.split(split)]
+    extractor = identity(load_extractor("scenes"))
+    matrix = np.ones((len(names), 3), np.float32)
+    Features(names, matrix, extractor).save(tmp_path / "f.npz")
     (tmp_path / "c.toml").write_text("[model]\ndepth = 7\n")
     assert main(["train", "scenes", "--features", str(tmp_path / "f.npz"),
                  "--config", str(tmp_path / "c.toml"), "--model", "other",
