@@ -284,7 +284,8 @@ def read_array_header(
     found = ARRAY_HEADER.fullmatch(stream.read(length).decode("utf-8", "replace"))
     parts = found.groups() if found else ()
     described = dict(zip(parts[::2], parts[1::2], strict=True))
-    if described.keys() != {"descr", "fortran_order", "shape"}:
+    whole = described.keys() == {"descr", "fortran_order", "shape"}
+    if not whole or described["shape"][0] != "(":
         raise InputError(f"{what}: its header describes no array of numbers or texts")
     name = described["descr"][1:-1]
     element = ELEMENT.fullmatch(name)
@@ -309,12 +310,14 @@ def check_members(members: Sequence[zipfile.ZipInfo], size: int, what: str) -> N
 
     Raises
     ------
-    InputError : too many members, two of one name, or too much when unpacked.
+    InputError : too many members, two of one name, one packed by an unusual method,
+        or too much when unpacked.
     """
     if len(members) > MOST_MEMBERS:
         raise InputError(f"{what}: {len(members)} members, at most {MOST_MEMBERS}")
     seen = set()
     for member in members:
+        check_method(member, what)
         if member.filename in seen:
             name = ascii(member.filename[:60])
             raise InputError(f"{what}: two members of the name {name}: which one?")
@@ -325,6 +328,50 @@ def check_members(members: Sequence[zipfile.ZipInfo], size: int, what: str) -> N
             f"{what}: {size} bytes that unpack to {unpacked}, at most "
             f"{MOST_SMALLER} times as many are believed"
         )
+
+
+def check_method(member: zipfile.ZipInfo, what: str) -> None:
+    """Refuse a member that is packed by anything but deflate.
+
+    `zipfile` unpacks bzip2 and LZMA without any limit: a block of 4 kB, the least that
+    it reads, gives 80 MB of zeros, whatever length the member has by the list.
+    """
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise InputError(
+            f"{what}: member {member.filename[:60]!a} is packed in an unusual way: "
+            "pack it anew with deflate"
+        )
+
+
+def read_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int, what: str
+) -> bytes:
+    """Return the contents of a member of a zip, of at most `limit` bytes.
+
+    `ZipFile.read` unpacks first and looks at the declared length afterwards; here no
+    more than that length is ever unpacked.
+
+    Parameters
+    ----------
+    what : zip and member, for the errors, which begin with it.
+
+    Raises
+    ------
+    InputError : longer, packed in an unusual way, damaged, or encrypted.
+    """
+    check_method(member, what)
+    size = member.file_size
+    if size > limit:
+        raise InputError(f"{what}: {size} bytes when unpacked, more than {limit}")
+    try:
+        with archive.open(member) as stream:
+            content = stream.read(size)  # and with the last byte the checksum
+    # Wrong checksum, encrypted, broken header ...: half a dozen kinds of exceptions.
+    except Exception as error:
+        raise InputError(f"{what}: cannot be unpacked: {error}") from error
+    if len(content) != size:
+        raise InputError(f"{what}: cannot be unpacked: shorter than the zip says")
+    return content
 
 
 def array_of(

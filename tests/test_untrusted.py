@@ -18,6 +18,7 @@ from mrnn_np.untrusted import (
     parse_json,
     read_array_header,
     read_bounded,
+    read_member,
 )
 
 LIMIT = 1 << 20
@@ -180,6 +181,7 @@ def header_of(shape: str, descr: str = "'<f4'") -> str:
         header(header_of("(3,)"), 4_000_000_000),
         header(header_of("(4,)")),
         header(header_of("(-3,)")),
+        header(header_of("'3'")),
         header(header_of(f"({'9' * 5000},)")),
         header(header_of(f"({'0' * 9000}!,)")),
         header(header_of(f"({'1, ' * 99})")),
@@ -218,3 +220,55 @@ def test_a_name_twice_in_a_zip_is_refused():
         check_members(members, 100, "z")
     with pytest.raises(InputError, match="20001 members"):
         check_members([zipfile.ZipInfo(str(i)) for i in range(20_001)], 1 << 30, "z")
+
+
+def lying_zip(path, method, content: bytes, declared: int) -> zipfile.ZipFile:
+    """Return a zip whose one member, a.txt, has another length by the list."""
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.txt", content)
+    written = path.read_bytes()
+    length = len(content).to_bytes(4, "little")
+    assert written.count(length) == 2  # before the member, and in the list
+    path.write_bytes(written.replace(length, declared.to_bytes(4, "little")))
+    return zipfile.ZipFile(path)
+
+
+@pytest.mark.parametrize("declared", [10, 70_000_000])
+def test_a_member_gives_no_more_than_it_declares(tmp_path, declared):
+    content = bytes(60_000_000)
+    path = tmp_path / "z.zip"
+    with lying_zip(path, zipfile.ZIP_DEFLATED, content, declared) as archive:
+        del content
+        tracemalloc.start()
+        try:
+            with pytest.raises(InputError, match=r"^z: a: cannot be unpacked"):
+                read_member(archive, archive.infolist()[0], 1 << 30, "z: a")
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 2 * declared + 1_000_000
+
+
+def test_members_are_read_whole_and_checked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "z", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", b"hello" * 1000)
+        archive.writestr("empty", b"")
+    with zipfile.ZipFile(tmp_path / "z") as archive:
+        a, empty = archive.infolist()
+        assert read_member(archive, a, 5000, "z") == b"hello" * 1000
+        assert read_member(archive, empty, 5000, "z") == b""
+        with pytest.raises(
+            InputError, match=r"^z: 5000 bytes when unpacked, more than"
+        ):
+            read_member(archive, a, 4999, "z")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_without_a_limit_are_refused(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "z", "w", method) as archive:
+        archive.writestr("a", b"hello")
+    with zipfile.ZipFile(tmp_path / "z") as archive:
+        with pytest.raises(InputError, match=r"^z: member 'a' is packed in an unusual"):
+            read_member(archive, archive.infolist()[0], 100, "z")
+        with pytest.raises(InputError, match=r"^z: member 'a' is packed in an unusual"):
+            check_members(archive.infolist(), 1000, "z")

@@ -12,6 +12,7 @@ import numpy as np
 from mrnn_np.convert.checks import flatten, floats, readable
 from mrnn_np.convert.pickles import Rebuilt, read_pickle
 from mrnn_np.errors import InputError
+from mrnn_np.untrusted import checked_shape
 
 ELEMENTS = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
 
@@ -42,11 +43,11 @@ class Array(Rebuilt):
         _, shape, element, fortran, data = state
         if not isinstance(element, Element) or not isinstance(data, bytes):
             raise InputError("an array of something that is not plain numbers")
-        if any(type(size) is not int or size <= 0 for size in shape):
-            raise InputError("an array whose shape is no shape")
+        width = np.dtype(element.code).itemsize
+        shape = checked_shape(shape, width, len(data), "an array")
+        if math.prod(shape) * width != len(data):
+            raise InputError(f"an array of shape {shape} with {len(data)} bytes")
         flat = floats(data, element.code, element.order)
-        if math.prod(shape) != len(flat):
-            raise InputError(f"an array of shape {shape[:20]} with {len(data)} bytes")
         self.value = flat.reshape(shape, order="F" if fortran else "C")
 
 

@@ -5,12 +5,14 @@ Knows: where Keras puts arrays, and what HDF5 can do that a weight file never ne
 the arrays are for.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
 
-from mrnn_np.convert.checks import DEEPEST, MOST_TENSORS, readable
+from mrnn_np.convert.checks import DEEPEST, MOST_TENSORS, joined, readable
 from mrnn_np.errors import InputError
+from mrnn_np.untrusted import checked_shape
 
 
 def read_h5(path: str | Path) -> dict[str, np.ndarray]:
@@ -37,19 +39,19 @@ def read_h5(path: str | Path) -> dict[str, np.ndarray]:
 
         def walk(group, prefix: str, depth: int) -> None:
             nonlocal tensors_left, bytes_left
-            for name in group:
-                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise InputError(f"{prefix}{name} points elsewhere: refused")
-                item = group[name]
+            for key in group:
+                name = joined(prefix, key, "/")
+                if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                    raise InputError(f"{name[:60]!a} points elsewhere: refused")
+                item = group[key]
                 tensors_left -= 1
                 if depth > DEEPEST or tensors_left < 0:  # links may form a ring
                     raise InputError("more or deeper nested entries than any weights")
                 if isinstance(item, h5py.Group):
-                    walk(item, f"{prefix}{name}/", depth + 1)
+                    walk(item, name, depth + 1)
                 else:
-                    array = _array(item, f"{prefix}{name}", bytes_left)
-                    arrays[f"{prefix}{name}"] = array
-                    bytes_left -= array.nbytes
+                    arrays[name] = _array(item, ascii(name[:60]), bytes_left)
+                    bytes_left -= arrays[name].nbytes
 
         walk(file, "", 0)
         if not arrays:
@@ -58,13 +60,13 @@ def read_h5(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def _array(item, name: str, most: int) -> np.ndarray:
-    """Read one data set that lies in the file as it is."""
+    """Read one data set that lies in the file as it is, of at most `most` bytes."""
     import h5py
 
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu":
         raise InputError(f"{name} holds something that is not plain numbers")
-    if item.is_virtual or item.external or item.id.get_storage_size() != item.nbytes:
+    shape = checked_shape(item.shape, item.dtype.itemsize, most, name)
+    stored = math.prod(shape) * item.dtype.itemsize
+    if item.is_virtual or item.external or item.id.get_storage_size() != stored:
         raise InputError(f"{name} is packed, unfilled or kept elsewhere: refused")
-    if item.nbytes > most:
-        raise InputError(f"{name} of shape {item.shape} is larger than the file")
     return item[()]

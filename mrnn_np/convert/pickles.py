@@ -11,13 +11,19 @@ Knows: the instructions that weight files use. Does not know: tensors (the calle
 table makes them), and never imports what a pickle names.
 """
 
+import io
 import pickletools
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 from mrnn_np.errors import InputError
 
-MOST_INSTRUCTIONS = 1_000_000  # a checkpoint of 300 tensors has about 10,000
+# An instruction is a step, and so is every element that it moves: one list, kept once,
+# can be given to a function by each of 100,000 instructions. What is built can have no
+# more elements than there are steps. A checkpoint of 300 tensors takes about 20,000;
+# a million take 2 s and 0.2 GB.
+MOST_STEPS = 1_000_000
+LARGEST_KEY = 1 << 32  # of a dict; an optimiser numbers its parameters from 0 on
 
 
 class Rebuilt:
@@ -47,6 +53,7 @@ def read_pickle(
     stream: BinaryIO,
     names: Mapping[str, object],
     persistent: Callable[[object], object] | None = None,
+    most: int = MOST_STEPS,
 ) -> object:
     """Read one pickle from where the stream stands; the stream stops behind it.
 
@@ -57,19 +64,18 @@ def read_pickle(
         call, or a plain value. Nothing else is ever called.
     persistent : gives the object for a persistent id (PyTorch keeps its storages
         outside of the pickle and points at them so).
+    most : steps that may be taken.
 
     Raises
     ------
     InputError : another name is asked for, or an instruction that no weight file
-        needs, or the bytes are no pickle.
+        needs, or more of them than any has, or the bytes are no pickle.
     """
-    machine = _Machine(names, persistent)
+    machine = _Machine(names, persistent, most)
     try:
-        # genops decodes one instruction at a time and executes none. A length that
-        # points beyond the end is an error, not an allocation.
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-            if count > MOST_INSTRUCTIONS:
-                raise InputError("a pickle with more instructions than any weights")
+        # genops decodes one instruction at a time and executes none.
+        for opcode, argument, _ in pickletools.genops(_Rest(stream)):
+            machine.pay(1)
             machine.step(opcode.name, argument)
         return machine.result()
     except InputError:
@@ -83,10 +89,37 @@ def read_pickle(
         ) from error
 
 
-class _Machine:
-    """Stack, memo and the effect of each instruction."""
+class _Rest:
+    """A file from where it stands to its end, of which no more is asked than there is.
 
-    def __init__(self, names, persistent):
+    Memory for what is read is taken before reading, and an instruction may announce a
+    text of 2^62 characters.
+    """
+
+    def __init__(self, stream):
+        self.stream = stream
+        begin = stream.tell()
+        self.left = stream.seek(0, io.SEEK_END) - begin
+        stream.seek(begin)
+
+    def read(self, size: int) -> bytes:
+        """Read as `stream.read` does."""
+        data = self.stream.read(min(size, self.left))
+        self.left -= len(data)
+        return data
+
+    def readline(self) -> bytes:
+        """Read as `stream.readline` does."""
+        data = self.stream.readline()
+        self.left -= len(data)
+        return data
+
+
+class _Machine:
+    """Stack, memo, the effect of each instruction, and the steps that are left."""
+
+    def __init__(self, names, persistent, most):
+        self.left = most
         self.names = names
         self.persistent = persistent
         self.stack = []
@@ -97,8 +130,23 @@ class _Machine:
         (value,) = self.stack
         return value
 
+    def pay(self, steps: int) -> None:
+        """Take steps off the budget, before they are taken."""
+        self.left -= steps
+        if self.left < 0:
+            raise InputError("a pickle that asks for more steps than any weights need")
+
+    def pay_for(self, *values) -> None:
+        """Pay for what is handed on to somebody who may look at every element."""
+        for value in values:
+            if isinstance(value, tuple | list | dict | str | bytes):
+                self.pay(len(value))
+
     def pop_to_mark(self) -> list:
-        """Take everything above the last mark off the stack, and the mark."""
+        """Take everything above the last mark off the stack, and the mark.
+
+        Nothing is paid: an element is taken off once, and somebody paid to push it.
+        """
         at = len(self.stack) - 1
         while not isinstance(self.stack[at], Mark):
             at -= 1
@@ -153,9 +201,11 @@ class _Machine:
             stack[-2:] = [self.call(function, arguments)]
         elif name == "BUILD":
             state = stack.pop()
+            self.pay_for(state)
             if not isinstance(stack[-1], dict):  # the attributes of an OrderedDict
                 self.top(Rebuilt).build(state)  # are of no use to us
         elif name == "BINPERSID" and self.persistent is not None:
+            self.pay_for(stack[-1])
             stack.append(self.persistent(stack.pop()))
         elif name not in ("PROTO", "FRAME", "STOP"):
             raise InputError(
@@ -172,8 +222,12 @@ class _Machine:
         """Put keys and values, one after the other, into the dict on the stack."""
         target = self.top(dict)
         for key, value in zip(flat[::2], flat[1::2], strict=True):
-            if not isinstance(key, str | int):  # a deep tuple could overflow hash()
-                raise ValueError("a key that is neither text nor number")
+            # A deep tuple could overflow hash(), and the multiples of 2^61 - 1 have one
+            # hash in common: the n-th would be compared with all before it.
+            if not isinstance(key, str) and not (
+                isinstance(key, int) and abs(key) <= LARGEST_KEY
+            ):
+                raise ValueError("a key that is neither text nor a small number")
             target[key] = value
 
     def look_up(self, name: str):
@@ -192,4 +246,5 @@ class _Machine:
             raise ValueError("a call of something that is not a function")
         if not callable(function) or not isinstance(arguments, tuple):
             raise ValueError("a call of something that is not a function")
+        self.pay_for(arguments, *arguments)
         return function(*arguments)

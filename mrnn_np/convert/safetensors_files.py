@@ -4,7 +4,6 @@ Knows: the header (name -> dtype, shape, begin and end in the bytes). Does not k
 what the tensors are for.
 """
 
-import json
 import math
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from mrnn_np.convert.checks import MOST_TENSORS, floats, readable
 from mrnn_np.errors import InputError
+from mrnn_np.untrusted import check_kind, checked_shape, parse_json, shown, take
 
 ELEMENTS = {
     "F64": "f8", "F32": "f4", "F16": "f2", "BF16": "bf16", "I64": "i8", "I32": "i4",
@@ -19,7 +19,9 @@ ELEMENTS = {
     "BOOL": "b1",
 }  # fmt: skip
 BYTES = {"bf16": 2}
-LONGEST_HEADER = 100_000_000  # bytes, the limit of the format itself
+# Bytes. An entry has about 150, of MOST_TENSORS; the format itself allows 100 MB, of
+# which Python would make 2 GB of empty lists.
+LONGEST_HEADER = 4 << 20
 
 
 def read_safetensors(path: str | Path) -> dict[str, np.ndarray]:
@@ -37,45 +39,45 @@ def read_safetensors(path: str | Path) -> dict[str, np.ndarray]:
         length = int.from_bytes(stream.read(8), "little")
         if not 2 <= length <= min(LONGEST_HEADER, size - 8):
             raise InputError(f"a header of {length} bytes in a file of {size}")
-        entries = json.loads(stream.read(length), object_pairs_hook=_once)
+        entries = parse_json(stream.read(length), "the header", LONGEST_HEADER)
+        check_kind(entries, dict, "the header")
         entries.pop("__metadata__", None)
         if not 0 < len(entries) <= MOST_TENSORS:
             raise InputError(f"{len(entries)} tensors")
-        data = stream.read(size - 8 - length)
-        tensors, reached = {}, 0
-        by_place = sorted(entries.items(), key=lambda item: item[1]["data_offsets"])
-        for name, entry in by_place:
-            begin, end = entry["data_offsets"]
-            if begin != reached or end < begin or end > len(data):
+        places = {name: _place(name, entry) for name, entry in entries.items()}
+        reached, end_of_data = 0, size - 8 - length
+        tensors = {}
+        for name, (begin, end) in sorted(places.items(), key=lambda item: item[1]):
+            if begin != reached or not begin <= end <= end_of_data:
                 raise InputError(
-                    f"tensor {name[:60]!r} lies at bytes {begin} to {end}, expected "
-                    f"from {reached} on and up to {len(data)}"
+                    f"tensor {name[:60]!a} lies at bytes {shown(begin)} to "
+                    f"{shown(end)}, expected from {reached} on and up to {end_of_data}"
                 )
-            tensors[name] = _array(name, entry, data[begin:end])
+            tensors[name] = _array(name, entries[name], stream.read(end - begin))
             reached = end
-        if reached != len(data):
-            raise InputError(f"{len(data) - reached} bytes belong to no tensor")
+        if reached != end_of_data:
+            raise InputError(f"{end_of_data - reached} bytes belong to no tensor")
         return {name: tensors[name] for name in entries}
 
 
-def _once(pairs: list) -> dict:
-    """Make a dict of JSON's pairs; the same name twice is an error."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise InputError("the header says the same thing twice")
-    return found
+def _place(name: str, entry: object) -> tuple[int, int]:
+    """Return where one tensor begins and ends, counted from the end of the header."""
+    what = f"tensor {name[:60]!a}"
+    offsets = take(check_kind(entry, dict, what), "data_offsets", list, what)
+    if len(offsets) != 2:
+        raise InputError(f"{what}: has {len(offsets)} data_offsets, expected 2")
+    begin, end = (check_kind(offset, int, what) for offset in offsets)
+    return begin, end
 
 
 def _array(name: str, entry: dict, data: bytes) -> np.ndarray:
     """Give one tensor's bytes their shape."""
-    element, shape = ELEMENTS.get(entry["dtype"]), entry["shape"]
+    what = f"tensor {name[:60]!a}"
+    element = ELEMENTS.get(take(entry, "dtype", str, what))
     if element is None:
-        raise InputError(f"tensor {name[:60]!r} has a dtype unknown here")
-    if any(type(length) is not int or length < 0 for length in shape):
-        raise InputError(f"tensor {name[:60]!r} has a shape that is none")
+        raise InputError(f"{what} has a dtype unknown here")
     width = BYTES.get(element) or np.dtype(element).itemsize
+    shape = checked_shape(take(entry, "shape", list, what), width, len(data), what)
     if math.prod(shape) * width != len(data):
-        raise InputError(
-            f"tensor {name[:60]!r} of shape {shape[:20]} has {len(data)} bytes"
-        )
+        raise InputError(f"{what} of shape {shape} has {len(data)} bytes")
     return floats(data, element).reshape(shape)

@@ -11,7 +11,6 @@ Knows: files, storages and strides. Does not know: what the tensors are for.
 """
 
 import io
-import math
 import zipfile
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import numpy as np
 from mrnn_np.convert.checks import flatten, floats, readable
 from mrnn_np.convert.pickles import read_pickle
 from mrnn_np.errors import InputError
+from mrnn_np.untrusted import LONGEST_AXIS, checked_shape, read_member
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 # The element of each kind of storage; bfloat16 is widened by `floats`.
@@ -36,7 +36,7 @@ STORAGES = {
     "torch.BoolStorage": "b1",
 }
 ITEM_BYTES = {"bf16": 2}
-MOST_DIMENSIONS = 16
+FEW = 100  # steps of the small pickles of the old form; the longest takes 25
 
 
 class Storage:
@@ -50,11 +50,24 @@ class Storage:
     @property
     def nbytes(self) -> int:
         """Length in the file."""
-        width = ITEM_BYTES.get(self.element) or np.dtype(self.element).itemsize
-        return self.size * width
+        return self.size * self.width
+
+    @property
+    def width(self) -> int:
+        """Bytes of an element in the file."""
+        return ITEM_BYTES.get(self.element) or np.dtype(self.element).itemsize
 
     def fill(self, data: bytes, order: str) -> None:
-        """Take the bytes, `order` "<" or ">"."""
+        """Take the bytes, `order` "<" or ">".
+
+        As many as were said: the windows were compared with that, and are cut out
+        without another look.
+        """
+        if len(data) != self.nbytes:
+            raise InputError(
+                f"a storage of {self.size} elements has {len(data)} bytes, not "
+                f"{self.nbytes}: the file is cut short"
+            )
         self.elements = floats(data, self.element, order)
 
 
@@ -64,19 +77,20 @@ class Tensor:
     def __init__(self, storage, offset, shape, strides):
         if not isinstance(storage, Storage):
             raise InputError("a tensor without a storage")
-        shape, strides = tuple(shape), tuple(strides)
-        numbers = (offset, *shape, *strides)
-        if any(type(number) is not int or number < 0 for number in numbers):
-            raise InputError("a tensor whose offset, shape or stride is no count")
-        if len(shape) != len(strides) or len(shape) > MOST_DIMENSIONS:
-            raise InputError(f"a tensor of shape {shape[:20]}, strides {strides[:20]}")
-        elements = math.prod(shape)
+        shape = checked_shape(shape, storage.width, storage.nbytes, "a tensor")
+        if not isinstance(strides, list | tuple) or len(strides) != len(shape):
+            raise InputError("a tensor with more or fewer strides than axes")
+        for number in (offset, *strides):
+            if type(number) is not int or not 0 <= number <= LONGEST_AXIS:
+                raise InputError("a tensor whose offset or stride is no count")
+        strides = tuple(strides)
         steps = zip(shape, strides, strict=True)
         last = offset + sum((size - 1) * stride for size, stride in steps)
-        if not 0 < elements <= storage.size or last >= storage.size:
+        if 0 in shape or last >= storage.size:
             raise InputError(
-                f"a tensor of shape {shape} at offset {offset} with strides {strides} "
-                f"reaches outside of its storage of {storage.size} elements"
+                f"a tensor of shape {str(shape)[:80]} at offset {offset} with strides "
+                f"{str(strides)[:80]} reaches outside of its storage of {storage.size} "
+                "elements"
             )
         self.storage, self.offset = storage, offset
         self.shape, self.strides = shape, strides
@@ -131,16 +145,18 @@ class Storages(dict):
         if not isinstance(name, str) or not isinstance(key, str):
             raise InputError("a pointer to something that is not a storage")
         if kind != "storage" or name not in STORAGES:
-            raise InputError(f"a pointer to {name[:40]!r}, which is not a storage")
-        if type(size) is not int or size < 0 or view not in ([], [None]):
-            raise InputError(f"storage {key[:20]!r} of a size or form unknown here")
+            raise InputError(f"a pointer to {name[:40]!a}, which is not a storage")
+        if type(size) is not int or not 0 <= size <= LONGEST_AXIS:
+            raise InputError(f"storage {key[:20]!a} of a size that is no count")
+        if view not in ([], [None]):
+            raise InputError(f"storage {key[:20]!a} of a form unknown here")
         if key not in self:
             self[key] = Storage(STORAGES[name], size)
             self.left -= self[key].nbytes
             if self.left < 0:  # also what stops a zip bomb
                 raise InputError("more elements than the file has bytes for")
         if (self[key].element, self[key].size) != (STORAGES[name], size):
-            raise InputError(f"storage {key[:20]!r} described in two ways")
+            raise InputError(f"storage {key[:20]!a} described in two ways")
         return self[key]
 
 
@@ -179,8 +195,6 @@ def _read_zip(stream, size: int):
             ]
         for key, storage in storages.items():
             data = _member(archive, f"{folder}data/{key}", size)
-            if len(data) != storage.nbytes:
-                raise InputError(f"storage {key[:20]!r} is not as long as it says")
             storage.fill(data, order)
     return content
 
@@ -188,17 +202,18 @@ def _read_zip(stream, size: int):
 def _member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
     """Read one member; PyTorch stores them all as they are."""
     info = archive.getinfo(name)
-    if info.compress_type != zipfile.ZIP_STORED or info.file_size > size:
+    if info.compress_type != zipfile.ZIP_STORED:
         raise InputError("a compressed member, which PyTorch never writes")
-    return archive.read(info)
+    return read_member(archive, info, size, ascii(name[-60:]))
 
 
 def _read_legacy(stream, size: int):
-    if read_pickle(stream, {}) != LEGACY_MAGIC:
+    if read_pickle(stream, {}, most=FEW) != LEGACY_MAGIC:
         raise InputError("neither form of a PyTorch file")
-    if read_pickle(stream, {}) != 1001:
+    if read_pickle(stream, {}, most=FEW) != 1001:
         raise InputError("an unknown version of PyTorch's old form (known is 1001)")
-    read_pickle(stream, {})  # byte order and sizes of C types on the writer's machine
+    # Byte order and sizes of C types on the writer's machine.
+    read_pickle(stream, {}, most=FEW)
     storages = Storages(size)
     content = read_pickle(stream, NAMES, storages)
     for key in read_pickle(stream, {}):

@@ -1,5 +1,6 @@
 """Readers of .safetensors, .npz, .h5 and .ckpt, right files and wrong ones."""
 
+import os
 import pickle
 import sys
 import zipfile
@@ -46,6 +47,21 @@ def test_text_nothing_a_folder_and_no_file(tmp_path, suffix):
     refused(read_tensors, tmp_path / f"folder{suffix}", "a folder")
 
 
+@pytest.mark.parametrize("suffix", [".pth", ".h5", ".ckpt", ".safetensors", ".npz"])
+def test_what_has_no_end_is_not_read(tmp_path, suffix):
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    refused(read_tensors, tmp_path / f"pipe{suffix}", "a pipe or a device")
+    (tmp_path / f"zero{suffix}").symlink_to("/dev/zero")
+    refused(read_tensors, tmp_path / f"zero{suffix}", "a pipe or a device")
+    sparse = written(tmp_path, f"sparse{suffix}", b"")
+    os.truncate(sparse, 10 << 30)
+    refused(read_tensors, sparse, "larger than")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_tensors("x" * 5000 + suffix)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_tensors("x\0" + suffix)
+
+
 # --- .safetensors ---------------------------------------------------------------------
 
 
@@ -71,19 +87,28 @@ def test_safetensors_as_its_owners_write_it():
         ({"a": entry(4, 12, [2])}, "'a' lies at bytes 4 to 12, expected from 0"),
         ({"a": entry(0, 8, [2])}, "4 bytes belong to no tensor"),
         ({"a": entry(-4, 12, [4])}, "lies at bytes -4"),
-        ({"a": entry(0, 12, [4])}, r"shape \[4\] has 12 bytes"),
-        ({"a": entry(0, 12, [2**40, 2**40])}, "has 12 bytes"),
-        ({"a": entry(0, 12, [-1, -3])}, "a shape that is none"),
-        ({"a": entry(0, 12, [3.0])}, "a shape that is none"),
+        ({"a": entry(0, 12, [4])}, r"shape \(4,\) takes more than the 12 bytes"),
+        ({"a": entry(0, 12, [2])}, r"shape \(2,\) has 12 bytes"),
+        ({"a": entry(0, 12, [2**40, 2**40])}, "takes more than the 12 bytes"),
+        ({"a": entry(0, 12, [-1, -3])}, "no length"),
+        ({"a": entry(0, 12, [3.0])}, "no length"),
         ({"a": entry(0, 12, [3], "F8_E4M3")}, "a dtype unknown here"),
-        ({"a": entry(0, 12, [3], ["F32"])}, "not a readable"),
-        ({"a": {"dtype": "F32", "shape": [3]}}, "not a readable"),
-        ({"a": "no entry"}, "not a readable"),
+        ({"a": entry(0, 12, [3], ["F32"])}, "dtype: expected a text"),
+        ({"a": {"dtype": "F32", "shape": [3]}}, "has no 'data_offsets'"),
+        ({"a": "no entry"}, "expected an object"),
         ({}, "no tensors|0 tensors"),
-        ([], "not a readable"),
-        (b'{"a": 1, "a": 2}', "same thing twice"),
-        (b"[" * 100_000, "not a readable"),
-        (b"{no json", "not a readable"),
+        ([], "expected an object"),
+        (b'{"a": 1, "a": 2}', "'a' stands twice"),
+        (b"[" * 100_000, "nested more than"),
+        (b"{no json", "not JSON"),
+        ({"a": entry(0, 12, [2**62] * 1000)}, "1000 axes"),
+        ({"a": entry(0, 12, [2**62] * 32)}, "more than the 12 bytes"),
+        ({"a": entry(0, 10**299, [3])}, "to an integer beyond 64 bits"),
+        (b'{"a": {"dtype": "F32", "shape": [' + b"9" * 5000, "5000 digits|not JSON"),
+        (b'{"a": {"dtype": "F32", "shape": [' + b"9" * 5000 + b"]}}", "5000 digits"),
+        ({"a": {**entry(0, 12, [3]), "data_offsets": [0, 12, 12]}}, "expected 2"),
+        ({"a": {**entry(0, 12, [3]), "data_offsets": [None, 12]}}, "a whole number"),
+        (b" " * (4 << 20) + b"{}", "a header of 4194306 bytes"),
     ],
 )
 def test_safetensors_headers_that_lie(tmp_path, header, part):
@@ -121,20 +146,21 @@ def test_object_arrays_are_never_opened(tmp_path):
             return open, (str(tmp_path / "executed"), "w")
 
     np.savez(tmp_path / "x.npz", a=np.array([Evil()], object))
-    refused(read_npz, tmp_path / "x.npz", "'a' holds object")
+    refused(read_npz, tmp_path / "x.npz", "'a': holds Python objects")
     assert not (tmp_path / "executed").exists()
 
 
 @pytest.mark.parametrize(
     ("shape", "descr", "part"),
     [
-        ((2**40, 2**40), "<f4", "has 12 bytes"),
-        ((-3,), "<f4", "has 12 bytes"),
-        ((4,), "<f4", "has 12 bytes"),
-        ((3,), "<U1", "not plain numbers"),
-        ((3,), [("x", "<f4")], "not plain numbers"),
-        ((3,), "|O", "not plain numbers"),
-        ("3", "<f4", "not a readable"),
+        ((2**40, 2**40), "<f4", "more than the 12 bytes"),
+        ((-3,), "<f4", "describes no array"),
+        ((4,), "<f4", "more than the 12 bytes"),
+        ((2,), "<f4", r"shape \(2,\) has 12 bytes"),
+        ((3,), "<U1", "holds texts"),
+        ((3,), [("x", "<f4")], "describes no array"),
+        ((3,), "|O", "Python objects"),
+        ("3", "<f4", "describes no array"),
     ],
 )
 def test_npz_headers_that_lie(tmp_path, shape, descr, part):
@@ -193,6 +219,10 @@ def _bomb(h5py, file, tmp_path):
     file.create_dataset("a", (10**12,), "f4", chunks=(1000,), compression="gzip")
 
 
+def _packed(h5py, file, tmp_path):
+    file.create_dataset("a", (300,), "f4", chunks=(300,), compression="gzip")
+
+
 def _ring(h5py, file, tmp_path):
     file.create_group("a")["a"] = file["/"]
 
@@ -212,7 +242,8 @@ def _nothing(h5py, file, tmp_path):
         (_soft_link, "points elsewhere"),
         (_external_bytes, "kept elsewhere"),
         (_virtual, "kept elsewhere"),
-        (_bomb, "packed, unfilled"),
+        (_bomb, "takes more than"),
+        (_packed, "packed, unfilled"),
         (_ring, "more or deeper nested"),
         (_text, "not plain numbers"),
         (_nothing, "holds no arrays"),
@@ -228,6 +259,18 @@ def test_without_h5py_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)  # import raises ImportError
     path = written(tmp_path, "x.h5", b"\x89HDF")
     refused(read_h5, path, r'needs h5py: pip install "mrnn_np\[convert\]"')
+
+
+def test_h5_names_do_not_multiply(tmp_path, h5py):
+    """One long name stands in front of all that is below it."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        group = file.create_group("n" * 900)
+        for number in range(3):
+            group[f"{number:099d}"] = np.zeros(3)
+    assert len(read_h5(tmp_path / "x.h5")) == 3
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        file["n" * 900][f"{0:0100d}"] = np.zeros(3)
+    refused(read_h5, tmp_path / "x.h5", "more than 1000 letters")
 
 
 # --- .ckpt ----------------------------------------------------------------------------
@@ -278,15 +321,18 @@ def test_ckpt_made_by_hand_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("numbers", "part"),
     [
-        ({"shape": (4,)}, r"shape \(4,\) with 12 bytes"),
-        ({"shape": (2**40, 2**40)}, "with 12 bytes"),
-        ({"shape": (-1, -3)}, "shape is no shape"),
-        ({"shape": ("3",)}, "shape is no shape"),
-        ({"shape": 3}, "not a readable"),
+        ({"shape": (4,)}, "more than the 12 bytes"),
+        ({"shape": (2,)}, r"shape \(2,\) with 12 bytes"),
+        ({"shape": (2**40, 2**40)}, "more than the 12 bytes"),
+        ({"shape": (-1, -3)}, "no length"),
+        ({"shape": ("3",)}, "no length"),
+        ({"shape": 3}, "no list of lengths"),
+        ({"shape": (2**2000,) * 300_000}, "a shape of 300000 axes"),
+        ({"shape": (2**2000,) * 3}, "no length"),
         ({"code": "O8"}, "not plain numbers"),
         ({"code": "V4"}, "not plain numbers"),
         ({"code": 4}, "not plain numbers"),
-        ({"data": bytes(11)}, "not a readable"),
+        ({"data": bytes(11)}, "more than the 11 bytes"),
     ],
 )
 def test_ckpt_numbers_that_lie(tmp_path, numbers, part):

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mrnn_np.convert import pickles
 from mrnn_np.convert.pickles import Rebuilt, read_pickle
 from mrnn_np.convert.readers import read_tensors
 from mrnn_np.errors import InputError
@@ -22,7 +21,7 @@ plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False)
     | st.text() | st.binary(),
     lambda inner: st.lists(inner) | st.lists(inner).map(tuple)
-    | st.dictionaries(st.text() | st.integers(), inner),
+    | st.dictionaries(st.text() | st.integers(-(2**32), 2**32), inner),
     max_leaves=20,
 )  # fmt: skip
 
@@ -153,15 +152,64 @@ def test_a_memo_index_of_four_thousand_million_costs_nothing():
     assert read(cases.program(b"K\x05r\xfe\xff\xff\xff")) == 5
 
 
-def test_programs_without_end(monkeypatch):
+@pytest.mark.parametrize(
+    "length", [b"\x8e" + b"\xff" * 7 + b"\x7f", b"X\xff\xff\xff\x7f"]
+)
+def test_no_more_is_asked_of_a_file_than_it_has(length, tmp_path):
+    class Watched(io.BytesIO):
+        def read(self, size=-1):
+            assert 0 <= size <= len(self.getbuffer())
+            return super().read(size)
+
+    with pytest.raises(InputError, match="not a readable pickle"):
+        read_pickle(Watched(cases.program(length, b"a")), {})
+
+
+def test_keys_that_all_have_one_hash():
+    """Each would be compared with all before it."""
+    keys = b"".join(cases.literal(n * (2**61 - 1)) + b"N" for n in range(1, 9))
+    with pytest.raises(InputError, match="neither text nor a small number"):
+        read(cases.program(b"}(", keys, b"u"))
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        b"h\x00\x85R",  # given to a function
+        b"h\x00Q",  # given as an id
+        b"h\x00b",  # given as a state
+    ],
+)
+def test_what_is_kept_is_paid_for_whenever_it_is_used(again):
+    class Box(Rebuilt):
+        def __init__(self, *_):
+            pass
+
+        def build(self, state):
+            pass
+
+    function = cases.named("a.Box") + b")R" if again.endswith(b"b") else b""
+    if again.endswith(b"R"):
+        function = cases.named("a.Box")
+    kept = b"](" + b"N" * 100 + b"eq\x00"
+    data = cases.program(b"](", kept, (function + again) * 50, b"e")
+
+    def steps(most):
+        return read_pickle(io.BytesIO(data), {"a.Box": Box}, len, most=most)
+
+    assert len(steps(6000)) == 51
+    with pytest.raises(InputError, match="more steps"):
+        steps(5000)
+
+
+def test_programs_without_end():
     deep = cases.program(b"]" * 100_000, b"a" * 99_999)  # a list in a list in a ...
     with pytest.raises(InputError, match=r"holds no tensors|deeper"):
         only_tensors(deep)
     with pytest.raises(InputError, match="more or deeper"):
         only_tensors(cases.program(b"}", b"K\x00}" * 50, b"s" * 50))
-    monkeypatch.setattr(pickles, "MOST_INSTRUCTIONS", 1000)
-    with pytest.raises(InputError, match="more instructions"):
-        read(cases.program(b"]" * 1001))
+    with pytest.raises(InputError, match="more steps"):
+        read_pickle(io.BytesIO(cases.program(b"]" * 1001)), {}, most=1000)
 
 
 def only_tensors(data):

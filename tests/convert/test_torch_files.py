@@ -84,16 +84,17 @@ def test_big_endian_storages(tmp_path):
         ({"strides": (4, 1)}, "outside of its storage"),
         ({"strides": (-3, 1)}, "no count"),
         ({"strides": (2**62, 1)}, "outside of its storage"),
-        ({"shape": (2**40, 2**40), "strides": (0, 0)}, "outside of its storage"),
-        ({"shape": (7,), "strides": (0,)}, "outside of its storage"),
+        ({"shape": (2**40, 2**40), "strides": (0, 0)}, "takes more than"),
+        ({"shape": (7,), "strides": (0,)}, "takes more than"),
         ({"shape": (2, 3), "strides": (3,)}, "strides"),
-        ({"shape": (1,) * 40, "strides": (0,) * 40}, "strides"),
-        ({"shape": (True, 3)}, "no count"),
-        ({"shape": ("2", 3)}, "no count"),
+        ({"shape": (1,) * 40, "strides": (0,) * 40}, "40 axes"),
+        ({"shape": (True, 3)}, "no length"),
+        ({"shape": ("2", 3)}, "no length"),
         ({"shape": (0, 3)}, "outside of its storage"),
         ({"size": 2**50}, "more elements than the file has bytes for"),
-        ({"size": -6}, "size or form unknown"),
-        ({"size": 5, "shape": (5,), "strides": (1,)}, "not as long as it says"),
+        ({"size": -6}, "no count"),
+        ({"size": 10**400}, "no count"),
+        ({"size": 5, "shape": (5,), "strides": (1,)}, "cut short"),
         ({"kind": "torch.QUInt8Storage"}, "'torch.QUInt8Storage'"),
         ({"kind": "os.system"}, "'os.system'"),
         ({"kind": "collections.OrderedDict"}, "not a storage"),
@@ -119,6 +120,46 @@ def test_a_compressed_member_is_no_file_of_pytorch(tmp_path):
     assert len(bomb) < 10**5
     with pytest.raises(InputError, match="compressed member"):
         read_pth(written(tmp_path, bomb))
+
+
+def test_a_storage_that_the_file_ends_in(tmp_path):
+    """A window is cut out by its numbers: behind the bytes lies other memory."""
+    whole = cases.legacy_pth(cases.torch_pickle(), ("0", range(6)))
+    for missing in (1, 4, 8, 24):
+        with pytest.raises(InputError, match="cut short"):
+            read_pth(written(tmp_path, whole[:-missing]))
+
+
+@pytest.mark.parametrize("shape", [[2**60] * 100_000, (2**2000, 2), (2**62,) * 32])
+def test_shapes_are_looked_at_before_they_are_multiplied(tmp_path, shape):
+    pickled = cases.torch_pickle(shape=shape, strides=shape)
+    with pytest.raises(InputError, match=r"100000 axes|no length|takes more than"):
+        read_pth(written(tmp_path, cases.zip_pth(pickled, s0=FLOATS)))
+
+
+def test_a_list_given_away_many_times_is_paid_for_each_time(tmp_path):
+    pairs = b"](" + (b"(" + cases.literal("w") + b"Nt") * 1000 + b"eq\x07"
+    ask = cases.named("collections.OrderedDict") + b"h\x07\x85R"
+    few = cases.program(b"](", pairs, ask * 900, b"e")
+    with pytest.raises(InputError, match="holds no tensors"):
+        read_pth(written(tmp_path, cases.zip_pth(few)))
+    many = cases.program(b"](", pairs, ask * 1000, b"e")
+    with pytest.raises(InputError, match="more steps"):
+        read_pth(written(tmp_path, cases.zip_pth(many)))
+
+
+def test_a_long_prefix_is_not_written_before_every_name(tmp_path):
+    tensor = cases.torch_pickle().partition(cases.literal("w"))[2][:-2]
+    inner = b"}(" + cases.literal("first") + tensor + b"q\x07"
+    inner += b"".join(cases.literal(f"{number}") + b"h\x07" for number in range(1000))
+    for length, part in ((900, None), (500_000, "more than 1000 letters")):
+        pickled = cases.program(b"}", cases.literal("p" * length), inner + b"us")
+        path = written(tmp_path, cases.zip_pth(pickled, s0=FLOATS))
+        if part is None:
+            assert len(read_pth(path)) == 1001
+        else:
+            with pytest.raises(InputError, match=part):
+                read_pth(path)
 
 
 @pytest.mark.parametrize(
