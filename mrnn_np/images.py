@@ -9,10 +9,13 @@ Knows: files and pixels. Does not know: data sets, CNNs, or any network's input 
 """
 
 import contextlib
+import ctypes
+import functools
 import io
 import os
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -20,13 +23,14 @@ import numpy as np
 from PIL import Image
 
 from mrnn_np.errors import InputError
-from mrnn_np.progress import muted
+from mrnn_np.picture_parts import MOST_PIXELS, check_exif, check_parts
+from mrnn_np.untrusted import read_bounded, read_member
 
 # Only these are tried: Pillow would hand a PostScript file to an outside program.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".webp")
-LARGEST_PIXELS = 64_000_000  # 192 MB as RGB, above any camera of a data set
 LARGEST_SIDE = 65_535  # JPEG's; to resize one line of millions takes gigabytes
+STRIP_PIXELS = 1 << 20
 LARGEST_BYTES = 256 << 20  # of a compressed file
 ORIENTATION_TAG = 0x0112
 # Value of the EXIF tag -> what makes the picture upright.
@@ -59,26 +63,16 @@ def load_image(
     InputError : missing, empty, cut short, broken, not an image, or so large that
         it can only be meant to fill the memory. The error names the file.
     """
-    if isinstance(source, bytes):
-        source, name = io.BytesIO(source), name or "image"
-    name = name or str(getattr(source, "name", source))
-    if isinstance(source, (str, Path)):
-        try:
-            found, folder = Path(source).is_file(), Path(source).is_dir()
-        except PermissionError:
-            raise InputError(f"{source}: its folder may not be read") from None
-        if not found:
-            reason = "is a folder, not an image" if folder else "no such file"
-            raise InputError(f"{source}: {reason}")
+    content, name = read_source(source, name)
+    check_parts(content, name)
+    silence_libtiff()
     try:
         # Pillow warns about odd EXIF data and large sizes; both are dealt with here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(source, formats=FORMATS) as image:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 check_size(image, name)
-                # libtiff tells stderr itself what it thinks of a broken file.
-                with muted() if image.format == "TIFF" else contextlib.nullcontext():
-                    image.load()
+                image.load()
                 return turn_upright(to_rgb(image), orientation(image))
     except InputError:
         raise
@@ -92,12 +86,39 @@ def load_image(
         raise InputError(f"{name}: broken image: {error}") from error
 
 
+def read_source(
+    source: str | Path | bytes | BinaryIO, name: str | None
+) -> tuple[bytes, str]:
+    """Return the content of an image file and what to call it, see `load_image`."""
+    if isinstance(source, bytes):
+        return source, name or "image"
+    name = name or str(getattr(source, "name", source))
+    if isinstance(source, (str, Path)):
+        return read_bounded(source, LARGEST_BYTES, "an image"), name
+    content = source.read(LARGEST_BYTES + 1)
+    if len(content) > LARGEST_BYTES:
+        raise InputError(f"{name}: more than {LARGEST_BYTES >> 20} MB")
+    return content, name
+
+
+@functools.cache
+def silence_libtiff() -> None:
+    """Take away libtiff's way of printing what it thinks of a file to stderr.
+
+    What it says is raised as well. Pillow takes away the handler of warnings and leaves
+    that of errors, a pointer in the library, which is the same for all threads. Where
+    Pillow was built with a libtiff that cannot be reached so, it goes on printing.
+    """
+    with contextlib.suppress(Exception):
+        ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+
+
 def check_size(image: Image.Image, name: str) -> None:
     """Refuse a picture before its pixels are unpacked."""
     width, height = image.size
-    if width * height > LARGEST_PIXELS:
+    if width * height > MOST_PIXELS:
         raise InputError(
-            f"{name}: {width} x {height} pixels, more than {LARGEST_PIXELS} in all"
+            f"{name}: {width} x {height} pixels, more than {MOST_PIXELS} in all"
         )
     if max(width, height) > LARGEST_SIDE:
         raise InputError(
@@ -108,23 +129,49 @@ def check_size(image: Image.Image, name: str) -> None:
 def to_rgb(image: Image.Image) -> Image.Image:
     """Return the picture in mode RGB, transparent parts on white."""
     if image.mode.startswith("I"):  # 16-bit grey; Pillow would clip it at 255
-        grey = np.asarray(image).astype(np.float64)
-        grey *= 255 / max(65535.0, grey.max())
-        image = Image.fromarray(np.rint(grey.clip(0)).astype(np.uint8))
+        deep = np.asarray(image)
+        grey = np.empty(deep.shape, np.uint8)
+        scale = 255 / max(65535.0, deep.max())
+        for top, bottom in strips(*image.size):
+            grey[top:bottom] = np.rint((deep[top:bottom] * scale).clip(0))
+        image = Image.fromarray(grey)
     # La and RGBa are alpha modes too: colours multiplied by their alpha already.
     if "transparency" in image.info or image.mode[-1] in "Aa":
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        opaque = Image.new("RGB", image.size)
+        for top, bottom in strips(*image.size):
+            strip = image.crop((0, top, image.width, bottom)).convert("RGBA")
+            white = Image.new("RGBA", strip.size, "white")
+            opaque.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
+        return opaque
     return image.convert("RGB")  # CMYK too: Pillow knows the inverted ones of Adobe
+
+
+def strips(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """Yield (first line, line behind the last) of strips of about a million pixels.
+
+    Of 64 million 16-bit pixels the numbers between would take 1.5 GB at once.
+    """
+    step = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, step):
+        yield top, min(top + step, height)
 
 
 def orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 (upright) where the note is missing or broken."""
     try:
+        check_exif(exif_note(image))
         return image.getexif().get(ORIENTATION_TAG, 1)
     except Exception:  # a picture with a broken note is still a picture
         return 1
+
+
+def exif_note(image: Image.Image) -> bytes:
+    """Return the bytes that Pillow takes the EXIF directory from, if from bytes."""
+    if "exif" in image.info:
+        return image.info["exif"]
+    # ImageMagick writes it into a PNG as text: three lines, then hexadecimal digits.
+    text = image.info.get("Raw profile type exif", "")
+    return bytes.fromhex("".join(text.split("\n")[3:]))
 
 
 def turn_upright(image: Image.Image, value: int) -> Image.Image:
@@ -134,12 +181,7 @@ def turn_upright(image: Image.Image, value: int) -> Image.Image:
 
 def read_file(path: Path) -> bytes:
     """Return the content of an image file as it is; InputError when that fails."""
-    try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise InputError(f"{path}: more than {LARGEST_BYTES >> 20} MB")
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    return read_bounded(path, LARGEST_BYTES, "an image")
 
 
 class SentImages:
@@ -191,7 +233,7 @@ class ImageFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):  # Path.is_dir raises for overlong names
             raise InputError(f"{path}: no such folder of images")
 
     def names(self) -> list[str]:
@@ -201,7 +243,7 @@ class ImageFolder:
 
     def __contains__(self, name: str) -> bool:
         # A name with a folder in it (or "..") would lead out of this one.
-        return Path(name).name == name and (self.path / name).is_file()
+        return Path(name).name == name and os.path.isfile(self.path / name)
 
     def open(self, name: str) -> Image.Image:
         """Return the picture in RGB; InputError when it is missing or broken."""
@@ -240,7 +282,7 @@ class ImageZip:
     def _open_archive(self) -> None:
         if self._archive is not None:
             return
-        if not self.path.is_file():
+        if not os.path.isfile(self.path):
             raise InputError(f"{self.path}: no such zip archive")
         try:
             archive = zipfile.ZipFile(self.path)
@@ -276,12 +318,8 @@ class ImageZip:
         if name not in self:
             raise InputError(f"{self.path}: holds no image {name!r}")
         label = f"{self.path}: {name}"
-        if self._members[name].file_size > LARGEST_BYTES:
-            raise InputError(f"{label}: more than {LARGEST_BYTES >> 20} MB unpacked")
-        try:
-            return self._archive.read(self._members[name]), label
-        except Exception as error:  # wrong checksum, encrypted, unknown method ...
-            raise InputError(f"{label}: cannot be unpacked: {error}") from error
+        member = self._members[name]
+        return read_member(self._archive, member, LARGEST_BYTES, label), label
 
 
 class NoImages:

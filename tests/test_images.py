@@ -1,6 +1,7 @@
 """Every kind of picture comes out as upright RGB; every broken one as one line."""
 
 import io
+import os
 import pickle
 import zipfile
 import zlib
@@ -266,6 +267,78 @@ def test_a_folder_that_may_not_be_read_is_named(monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("pathlib.Path.is_file", refuse)
-    with pytest.raises(InputError, match=r"locked.x\.jpg: its folder may not be read"):
-        load_image("locked/x.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.stat", refuse)
+        with pytest.raises(InputError) as caught:
+            load_image("locked/x.jpg")
+    assert str(caught.value) == "locked/x.jpg: cannot be read: Permission denied"
+
+
+def test_what_has_no_end_and_names_that_are_none(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "large.jpg").touch()
+    os.truncate(tmp_path / "large.jpg", 10 << 30)
+    for path, part in (
+        (tmp_path / "pipe.jpg", "a pipe or a device"),
+        ("/dev/zero", "a pipe or a device"),
+        (tmp_path / "large.jpg", "larger than"),
+        ("x" * 5000, "File name too long"),
+        ("x\0", "null"),
+    ):
+        with pytest.raises(InputError, match=part):
+            load_image(path)
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    folder = ImageFolder(tmp_path)
+    for name in ("pipe.jpg", "zero.jpg", "x" * 5000, "x\0"):
+        with pytest.raises(InputError, match="holds no image"):
+            folder.open(name)
+    with pytest.raises(InputError, match="larger than"):
+        folder.open("large.jpg")
+    for kind in (ImageFolder, ImageZip):
+        for path in ("x" * 5000, "x\0", tmp_path / "pipe.jpg"):
+            with pytest.raises(InputError, match="no such"):
+                kind(path)
+
+    class Endless(io.RawIOBase):
+        def read(self, size):
+            return bytes(size)
+
+    with pytest.raises(InputError, match="more than 256 MB"):
+        load_image(Endless())
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_zips_packed_without_a_limit_are_refused(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w", method) as archive:
+        archive.writestr("x.png", encoded(Image.fromarray(TWO_HALVES)))
+    with pytest.raises(InputError, match="is packed in an unusual way"):
+        ImageZip(tmp_path / "set.zip").open("x.png")
+
+
+def test_libtiff_says_nothing_itself(capfd):
+    picture = Image.effect_noise((64, 64), 80)
+    content = bytearray(encoded(picture, "TIFF", compression="tiff_lzw"))
+    content[100:1100] = bytes(1000)
+    with pytest.raises(InputError, match="broken image"):
+        load_image(bytes(content))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_strips_make_no_difference(monkeypatch):
+    rng = np.random.default_rng(0)
+    rgba = Image.fromarray(rng.integers(0, 256, (31, 17, 4)).astype(np.uint8))
+    palette = rgba.convert("RGB").quantize(9)
+    deep = Image.fromarray(rng.integers(0, 65536, (31, 17)).astype(np.uint16))
+    contents = [
+        encoded(rgba),
+        encoded(rgba.convert("LA")),
+        encoded(palette, transparency=4),
+        encoded(palette, "GIF", transparency=4),
+        encoded(deep),
+        encoded(Image.fromarray(np.asarray(deep).astype(np.int32) * 3), "TIFF"),
+    ]
+    at_once = [pixels(content) for content in contents]
+    for size in (1, 40, 100):
+        monkeypatch.setattr(images, "STRIP_PIXELS", size)
+        for content, expected in zip(contents, at_once, strict=True):
+            assert np.array_equal(pixels(content), expected)
