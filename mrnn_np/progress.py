@@ -28,7 +28,7 @@ SECONDS_BETWEEN_LINES = 15.0
 COMMANDS_TO_A_TERMINAL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-STDERR = threading.RLock()  # held by whoever writes to it, or has it muted
+STDERR = threading.RLock()  # held by whoever writes to it
 
 
 def printable(text: str, encoding: str | None = None) -> str:
@@ -142,23 +142,6 @@ def _give_up(stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, number)
         os.close(nowhere)
-
-
-@contextlib.contextmanager
-def muted() -> Iterator[None]:
-    """Let nothing reach stderr meanwhile: libraries in C write to it as they like.
-
-    It holds for the whole process, so keep it short; `say` waits in other threads.
-    """
-    with STDERR, contextlib.ExitStack() as undo:
-        with contextlib.suppress(OSError):  # there is no stderr
-            kept = os.dup(2)
-            undo.callback(os.close, kept)
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            undo.callback(os.close, nowhere)
-            os.dup2(nowhere, 2)
-            undo.callback(os.dup2, kept, 2)
-        yield
 
 
 def progress(

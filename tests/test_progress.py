@@ -11,7 +11,7 @@ import pytest
 
 from mrnn_np import progress
 from mrnn_np.errors import InputError
-from mrnn_np.progress import muted, printable, say, show, show_json
+from mrnn_np.progress import printable, say, show, show_json
 
 
 @pytest.mark.parametrize(
@@ -131,48 +131,6 @@ def test_a_full_disk_is_told_once_and_not_again_by_python():
         assert done.stderr.count(b"\n") == 1 and b"No space left" in done.stderr
         assert done.returncode == 0
         assert run("say('x')", stderr=full).returncode == 0
-
-
-def test_a_library_in_c_is_muted_and_remarks_wait():
-    code = """
-import os, threading
-from mrnn_np.progress import muted
-os.write(2, b"before ")
-begun, done = threading.Event(), threading.Event()
-def remark():
-    begun.wait()
-    say("remark")
-thread = threading.Thread(target=remark)
-thread.start()
-with muted():
-    begun.set()
-    os.write(2, b"from C ")
-    thread.join(0.2)
-thread.join()
-"""
-    done = run(code, stderr=subprocess.PIPE)
-    assert (done.stderr, done.returncode) == (b"before remark\n", 0)
-
-
-def test_muting_leaves_no_descriptor_open_and_works_without_stderr(monkeypatch):
-    def opened():
-        return len(os.listdir("/dev/fd"))
-
-    before = opened()
-    for _ in range(5):
-        with muted():
-            pass
-    with pytest.raises(ZeroDivisionError), muted():
-        raise ZeroDivisionError
-    assert opened() == before
-
-    def closed(handle):
-        raise OSError(9, "Bad file descriptor")
-
-    monkeypatch.setattr(os, "dup", closed)
-    with muted():
-        pass
-    assert opened() == before
 
 
 def test_say_may_be_called_from_many_threads(monkeypatch):

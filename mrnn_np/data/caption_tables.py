@@ -52,7 +52,7 @@ class Collector:
         if not caption:
             raise InputError(f"{where}: empty caption of {key[:60]}")
         if number and (image, number) in self._seen:
-            raise InputError(f"{where}: {key} has a caption already")
+            raise InputError(f"{where}: {key[:60]} has a caption already")
         self._seen.add((image, number))
         self.captions.setdefault(image, []).append(caption)
 

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mrnn_np.data.dataset import CaptionDataset
-from mrnn_np.data.json_files import objects, parse_json, take
+from mrnn_np.data.json_files import objects, parse_json, take_id
 from mrnn_np.data.pictures import ImageUnion, find_pictures
 from mrnn_np.data.splits import oddities
 from mrnn_np.data.text_files import clean_caption, find_file, need_folder, safe_name
 from mrnn_np.errors import InputError
+from mrnn_np.untrusted import take
 
 YEARS = ("2014", "2017")
 PARTS = {"train": "train", "dev": "val"}  # our split -> COCO's
@@ -59,7 +60,9 @@ def read(place: str) -> CaptionDataset:
         numbers = set(ids.values())
         for name, number in part.ids.items():
             if name in ids or number in numbers:
-                raise InputError(f"{label}: image {number} ({name}) is in train too")
+                raise InputError(
+                    f"{label}: image {number} ({name[:60]}) is in train too"
+                )
         ids |= part.ids
         captions |= part.captions
         splits[split] = list(part.captions)
@@ -117,14 +120,14 @@ def read_part(label: str, content: bytes, broken: int | None = None) -> Part:
     data = parse_json(label, content)
     names: dict[int, str] = {}
     for where, entry in objects(data, "images", label):
-        number = take(entry, "id", int, where)
+        number = take_id(entry, "id", where)
         if number in names:
             raise InputError(f"{where}: a second image with the id {number}")
         names[number] = safe_name(take(entry, "file_name", str, where), where)
     found = {number: [] for number in names}
     empty = 0
     for where, entry in objects(data, "annotations", label):
-        number = take(entry, "image_id", int, where)
+        number = take_id(entry, "image_id", where)
         if number not in names:
             raise InputError(f"{where}: no image has the id {number}")
         caption = clean_caption(take(entry, "caption", str, where))

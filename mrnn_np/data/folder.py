@@ -32,6 +32,7 @@ Knows: this form. Does not know: tokenizers, features.
 """
 
 import difflib
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def read(place: str) -> CaptionDataset:
     if content is None:
         raise InputError(no_caption_file(folder))
     inner = folder / "images"
-    images = ImageTree(inner if inner.is_dir() else folder)
+    images = ImageTree(inner if os.path.isdir(inner) else folder)
     pictures = images.names()
     if not pictures:
         raise InputError(f"{images.path}: no picture (.jpg, .png ...) in it")
@@ -144,7 +145,7 @@ def read_captions(
             raise InputError(f"{where}: {no_picture(name, pictures, place)}")
         caption = clean_caption(fields[1])
         if not caption:
-            raise InputError(f"{where}: empty caption of {name}")
+            raise InputError(f"{where}: empty caption of {name[:60]}")
         side = fields[2].lower() if len(fields) == 3 else ""
         if side and side not in SIDES:
             raise InputError(f"{where}: {side[:40]!r} is no side: write train, dev or "
@@ -152,7 +153,7 @@ def read_captions(
         side = SIDES.get(side, "")
         known = side_of.setdefault(name, side)
         if known != side:
-            raise InputError(f"{where}: {name} is in {side or 'no side'} here, in "
+            raise InputError(f"{where}: {name[:60]} is in {side or 'no side'} here, in "
                              f"{known or 'no side'} above")  # fmt: skip
         captions.setdefault(name, []).append(caption)
     if not captions:
@@ -161,8 +162,10 @@ def read_captions(
         return captions, {}
     if not all(side_of.values()):
         missing = next(name for name, side in side_of.items() if not side)
-        raise InputError(f"{label}: {missing} has no side in the third column, others "
-                         "have one: write train, dev or test on each line")  # fmt: skip
+        raise InputError(
+            f"{label}: {missing[:60]} has no side in the third column, others have "
+            "one: write train, dev or test on each line"
+        )
     sides = {side: [] for side in LISTS if side in side_of.values()}
     for name, side in side_of.items():
         sides[side].append(name)
@@ -186,7 +189,7 @@ def no_caption_file(folder: Path) -> str:
     others = [
         path.name
         for path in sorted(folder.iterdir())
-        if path.name.lower().startswith("captions.")
+        if path.name.lower().startswith("captions.") and os.path.isfile(path)
     ]
     hint = f" (there is {others[0]}: rename it)" if others else ""
     return f"{folder}: no {CAPTION_FILE}{hint}: a line for each caption: {FORM}"

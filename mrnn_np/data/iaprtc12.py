@@ -27,6 +27,7 @@ Knows: these files. Does not know: tokenizers, features.
 """
 
 import html
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,6 +39,7 @@ from mrnn_np.data.text_files import (
     clean_caption,
     decode,
     find_file,
+    is_there,
     lines,
     need_folder,
     read_bytes,
@@ -58,6 +60,8 @@ DESCRIPTION = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+ABSURD = re.compile(r"&#\d{20,};?")  # a character's number, of digits without end
+LARGEST_TEXT = 1 << 20  # bytes of one .eng file; usual are 700
 
 
 def read(place: str) -> CaptionDataset:
@@ -70,7 +74,7 @@ def read(place: str) -> CaptionDataset:
     """
     folder = need_folder(place, "iaprtc12", "annotations and images")
     places = [root / name for root in (folder, folder / "iaprtc12") for name in TEXTS]
-    texts = next((place for place in places if place.is_dir()), None)
+    texts = next((place for place in places if os.path.isdir(place)), None)
     if texts is None:
         raise InputError(f"{folder}: no folder {' or '.join(TEXTS)} in it")
     lists = read_lists(folder)
@@ -79,10 +83,12 @@ def read(place: str) -> CaptionDataset:
     else:
         paths = texts.glob("*/*.eng")
         listed = sorted(f"{path.parent.name}/{path.stem}.jpg" for path in paths)
+        for name in listed:
+            safe_name(name, str(texts))
     captions, without = read_descriptions(texts, listed)
     splits, made = deal_out(lists, captions, str(texts))
     images = NoImages(f"{texts.parent}: no folder images in it")
-    if (texts.parent / "images").is_dir():
+    if os.path.isdir(texts.parent / "images"):
         images = ImageTree(texts.parent / "images")
     remarks = [made] if made else []
     if without:
@@ -115,7 +121,7 @@ def read_lists(folder: Path) -> dict[str, list[str]]:
                 raise InputError(f"{label}:{number}: expected a line like 01/1000, got "
                                  f"{line[:60].strip()!r}")  # fmt: skip
             name = f"{match['folder']}/{match['number']}.jpg"
-            safe_name(name, f"{label}:{number}")  # digits without end
+            safe_name(name, f"{label}:{number}")
             if name in names:
                 raise InputError(f"{label}:{number}: {line.strip()} is listed twice")
             names[name] = None
@@ -133,7 +139,8 @@ def read_descriptions(
     captions, without = {}, 0
     for name in names:
         path = texts / Path(name).with_suffix(".eng")
-        sentences = parse_description(read_bytes(path)) if path.is_file() else []
+        content = read_bytes(path, LARGEST_TEXT) if is_there(path) else b""
+        sentences = parse_description(content)
         if sentences:
             captions[name] = sentences
         else:
@@ -153,7 +160,7 @@ def parse_description(content: bytes) -> list[str]:
     match = DESCRIPTION.search(text)
     if match is None:
         return []
-    plain = html.unescape(TAG.sub(" ", match[1]))
+    plain = html.unescape(ABSURD.sub("\ufffd", TAG.sub(" ", match[1])))
     clauses = [clean_caption(clause) for clause in plain.split(";")]
     return [clause for clause in clauses if clause]
 

@@ -1,15 +1,13 @@
 """JSON files of data sets, where every entry is looked at before it is believed.
 
-Knows: JSON, and how to name an entry that is wrong. Does not know: any data set.
+Knows: how to name an entry that is wrong. Does not know: JSON (`mrnn_np.untrusted`), or
+any data set.
 """
 
-import json
-from typing import Any
-
 from mrnn_np import untrusted
-from mrnn_np.data.text_files import decode
+from mrnn_np.data.text_files import LARGEST_FILE, decode
 from mrnn_np.errors import InputError
-from mrnn_np.untrusted import check_kind
+from mrnn_np.untrusted import LONGEST_AXIS, check_kind, take
 
 
 def parse_json(label: str, content: bytes) -> dict:
@@ -17,25 +15,23 @@ def parse_json(label: str, content: bytes) -> dict:
 
     Raises
     ------
-    InputError : not JSON (it names the line), or something else than an object.
+    InputError : not JSON (it names the line), absurd JSON (see `untrusted.parse_json`),
+        or something else than an object.
     """
-    try:
-        data = json.loads(decode(label, content))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{label}:{error.lineno}: not JSON: {error.msg}") from None
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:  # absurd numbers, absurd nesting
-        raise InputError(f"{label}: not JSON that can be read: {error}") from None
+    data = untrusted.parse_json(decode(label, content), label, LARGEST_FILE)
     return check_kind(data, dict, label)
 
 
-def take(entry: dict, key: str, kind: type, where: str) -> Any:
-    """Return ``entry[key]``; InputError where it is missing or of another kind."""
-    value = untrusted.take(entry, key, kind, where)
-    if kind is str:  # JSON can spell halves of characters, which no file can hold
-        value = value.encode("utf-8", "replace").decode("utf-8")
-    return value
+def take_id(entry: dict, key: str, where: str) -> int:
+    """Return the number ``entry[key]`` of an image, of 64 bits.
+
+    Larger ones could be chosen so that all have one hash, and a dict of n of them takes
+    n^2 comparisons.
+    """
+    number = take(entry, key, int, where)
+    if abs(number) > LONGEST_AXIS:
+        raise InputError(f"{where}: {key}: an integer beyond 64 bits")
+    return number
 
 
 def objects(data: dict, key: str, label: str) -> list[tuple[str, dict]]:

@@ -20,6 +20,7 @@ Knows: these files. Does not know: tokenizers, features (those of neuraltalk, in
 ``vgg_feats.mat``, are not needed).
 """
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,12 +28,13 @@ from pathlib import Path
 from mrnn_np.data.dataset import CaptionDataset
 from mrnn_np.data.flickr8k import PICTURES as PICTURES_8K
 from mrnn_np.data.flickr30k import PICTURES as PICTURES_30K
-from mrnn_np.data.json_files import objects, parse_json, take
+from mrnn_np.data.json_files import objects, parse_json, take_id
 from mrnn_np.data.pictures import ImageUnion, find_pictures
 from mrnn_np.data.splits import oddities
-from mrnn_np.data.text_files import clean_caption, read_bytes, safe_name
+from mrnn_np.data.text_files import clean_caption, is_there, read_bytes, safe_name
 from mrnn_np.errors import InputError
 from mrnn_np.images import ImageFolder
+from mrnn_np.untrusted import take
 
 SPLITS = {"train": "train", "restval": "train", "val": "dev", "test": "test"}
 PICTURES = tuple(dict.fromkeys((*PICTURES_8K, *PICTURES_30K, "imgs")))
@@ -47,7 +49,7 @@ def read(place: str) -> CaptionDataset:
         an image twice; no image with a caption.
     """
     path = Path(place)
-    if not place or not path.is_file():
+    if not place or not is_there(path):
         raise InputError(
             f"{place or 'karpathy'}: no such file: write karpathy:FILE.json, with FILE "
             "for example dataset_flickr8k.json"
@@ -66,11 +68,11 @@ def read(place: str) -> CaptionDataset:
                 f"{where}: split {split[:40]!r}, expected one of {', '.join(SPLITS)}"
             )
         if name in captions:
-            raise InputError(f"{where}: a second image {name}")
+            raise InputError(f"{where}: a second image {name[:60]}")
         if "filepath" in entry:
             folders[safe_name(take(entry, "filepath", str, where), where)] = None
         if "cocoid" in entry:
-            ids[name] = take(entry, "cocoid", int, where)
+            ids[name] = take_id(entry, "cocoid", where)
         captions[name] = read_sentences(entry, where)
         if captions[name]:
             sides[SPLITS[split]].append(name)
@@ -107,7 +109,7 @@ def images_beside(folder: Path, inner: Iterable[str], first: str) -> object:
     places = [find_pictures(folder, (name, f"images/{name}")) for name in inner]
     if places:
         return ImageUnion(places)
-    if (folder / first).is_file():
+    if os.path.isfile(folder / first):
         return ImageFolder(folder)
     return find_pictures(folder, PICTURES)
 

@@ -30,7 +30,7 @@ class ImageTree:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):
             raise InputError(f"{path}: no such folder of images")
 
     def names(self) -> list[str]:
@@ -47,7 +47,7 @@ class ImageTree:
     def __contains__(self, name: str) -> bool:
         inner = PurePosixPath(name)
         inside = not inner.is_absolute() and ".." not in inner.parts
-        return inside and inner.as_posix() == name and (self.path / name).is_file()
+        return inside and inner.as_posix() == name and os.path.isfile(self.path / name)
 
     def open(self, name: str) -> Image.Image:
         """Return the picture in RGB; InputError when it is missing or broken."""
@@ -100,10 +100,10 @@ def find_pictures(
     Where none is there, what is returned stands for pictures that did not come along.
     """
     for name in candidates:
-        if (folder / name).is_dir():
+        if os.path.isdir(folder / name):
             return ImageFolder(folder / name)
     for name in candidates:
-        if (folder / f"{name}.zip").is_file():
+        if os.path.isfile(folder / f"{name}.zip"):
             return ImageZip(folder / f"{name}.zip")
     return NoImages(f"{folder}: no pictures: no folder {' or '.join(candidates)}, "
                     "and no .zip of that name")  # fmt: skip

@@ -88,8 +88,8 @@ def check_disjoint(splits: Mapping[str, Sequence[str]], label: str) -> None:
         for name in names:
             if name in side:
                 raise InputError(
-                    f"{label}: {name} is in the list of {side[name]} and in that of "
-                    f"{split}: an image belongs to one"
+                    f"{label}: {name[:60]} is in the list of {side[name]} and in that "
+                    f"of {split}: an image belongs to one"
                 )
             side[name] = split
 

@@ -4,18 +4,20 @@ Knows: folders, zips, encodings, line ends, lists of image names. Does not know:
 data set's format.
 """
 
+import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mrnn_np.errors import InputError
+from mrnn_np.untrusted import check_members, read_bounded, read_member
 
 # Control characters, the backslash, and halves of characters.
 NOT_IN_NAMES = re.compile(r"[\x00-\x1f\\\ud800-\udfff]")
 LINE_END = re.compile(r"\r\n|\n|\r")
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-LARGEST_MEMBER = 1 << 30  # bytes; COCO's largest caption file has 92 MB
+LARGEST_FILE = 1 << 28  # bytes; dataset_coco.json, the largest known, has 144 MB
 LONGEST_PART, LONGEST_NAME = 255, 1000  # bytes that file systems take
 
 
@@ -27,7 +29,7 @@ def need_folder(place: str, name: str, holds: str) -> Path:
     place : what stood after ``NAME:``.
     name : the NAME; holds : what lies in such a folder.
     """
-    if not place or not Path(place).is_dir():
+    if not place or not os.path.isdir(place):  # Path.is_dir raises for overlong ones
         raise InputError(
             f"{place or name}: no such folder: write {name}:DIR, with DIR the folder "
             f"that holds {holds}"
@@ -51,10 +53,10 @@ def find_file(
     InputError : the file or the zip is there but cannot be read.
     """
     for path in (*(folder / sub / file_name for sub in subfolders), folder / file_name):
-        if path.is_file():
+        if is_there(path):
             return str(path), read_bytes(path)
     archive_path = folder / archive
-    if not archive or not archive_path.is_file():
+    if not archive or not os.path.isfile(archive_path):
         return file_name, None
     label = f"{archive_path}: {file_name}"
     try:
@@ -62,23 +64,31 @@ def find_file(
             for member in opened.infolist():
                 inner = PurePosixPath(member.filename)
                 if inner.name == file_name and "__MACOSX" not in inner.parts:
-                    if member.file_size > LARGEST_MEMBER:
-                        raise InputError(f"{label}: more than 1 GB unpacked")
-                    return label, opened.read(member)
+                    check_members([member], member.compress_size, label)
+                    return label, read_member(opened, member, LARGEST_FILE, label)
     except InputError:
         raise
-    except Exception as error:  # wrong checksum, encrypted, unknown method ...
+    except Exception as error:  # a broken list of contents, of half a dozen kinds
         raise InputError(f"{archive_path}: not a readable zip: {error}") from error
     return label, None
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the contents of a file; InputError where it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{path}: cannot be read: {reason}") from error
+def is_there(path: Path) -> bool:
+    """Whether something to be read is there, or what only looks so (`read_bytes`).
+
+    A folder is none: some programs unpack ``a.json`` into a folder of that name.
+    """
+    return os.path.exists(path) and not os.path.isdir(path)
+
+
+def read_bytes(path: Path, limit: int = LARGEST_FILE) -> bytes:
+    """Return the contents of a file.
+
+    Raises
+    ------
+    InputError : a pipe, a device, larger than `limit` bytes, or not readable.
+    """
+    return read_bounded(path, limit, "a file of a data set")
 
 
 def decode(label: str, content: bytes) -> str:
@@ -106,9 +116,13 @@ def decode(label: str, content: bytes) -> str:
 
 def lines(text: str) -> Iterator[tuple[int, str]]:
     """Yield (number from 1, line) for the lines that are not blank, any line ends."""
-    for number, line in enumerate(LINE_END.split(text), start=1):
+    begin, number = 0, 1
+    while begin < len(text):  # one by one: a list of empty lines takes 8 times the text
+        end = LINE_END.search(text, begin)
+        line = text[begin : end.start() if end else None]
         if line.strip():
             yield number, line
+        begin, number = end.end() if end else len(text), number + 1
 
 
 def safe_name(name: str, where: str) -> str:
@@ -168,7 +182,7 @@ def read_list(
             raise InputError(f"{label}:{number}: no caption in {caption_file} for "
                              f"{name[:60]!r}")  # fmt: skip
         if name in names:
-            raise InputError(f"{label}:{number}: {name} is listed twice")
+            raise InputError(f"{label}:{number}: {name[:60]} is listed twice")
         names[name] = None
     if not names:
         raise InputError(f"{label}: no image in it")

@@ -150,6 +150,9 @@ def set_in(data, value, *path):
         ((True, "images", 0, "id"), r"images\[0\]: id: expected a whole number"),
         (("../a.jpg", "images", 0, "file_name"), r"images\[0\]: '../a.jpg' cannot be"),
         (("/a.jpg", "images", 0, "file_name"), r"images\[0\]: '/a.jpg' cannot be"),
+        ((2**63, "images", 0, "id"), r"images\[0\]: id: an integer beyond 64 bits"),
+        ((2**63, "annotations", 0, "image_id"), r"image_id: an integer beyond 64 bits"),
+        (("x" * 5000, "images", 0, "file_name"), r"images\[0\]: 'x+' cannot be"),
         (({}, "images", 0), r"images\[0\]: has no 'id'"),
         (
             (99, "annotations", 2, "image_id"),
@@ -184,8 +187,10 @@ def test_two_images_of_one_name(tmp_path):
         (b"", r"f:1: not JSON"),
         (b'{"images":\n [}', r"f:2: not JSON"),
         (b"[]", r"f: expected an object, got a list of 0"),
-        (b'{"images": 1' + b"0" * 5000 + b"}", r"f: not JSON that can be read"),
-        (b"[" * 100_000, r"f: not JSON that can be read"),
+        (b'{"images": 1' + b"0" * 5000 + b"}", r"f: an integer of 5001 digits"),
+        (b"[" * 100_000, r"f: JSON nested more than 64 deep"),
+        (b'{"a": 1, "a": 2}', r"f: 'a' stands twice"),
+        (b'{"a": "\\ud83d"}', r"f: holds half a character"),
         (b'{"a": "\xff"}', r"f:1: not UTF-8"),
     ],
 )

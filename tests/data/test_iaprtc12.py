@@ -1,5 +1,7 @@
 """IAPR TC-12 in miniature: Latin-1, open tags, lists, what is missing."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,3 +154,35 @@ def test_missing_files(tmp_path):
 def test_any_bytes_are_a_description_or_none(before, inside):
     for content in (before, before + b"<DESCRIPTION>" + inside):
         assert all(sentence.strip() for sentence in parse_description(content))
+
+
+def test_names_and_numbers_without_end(tmp_path):
+    write_set(tmp_path)
+    for name in ("1" * 300 + "/1", "01/" + "1" * 300, "01/" * 2000 + "1"):
+        write(tmp_path, "iaprtc12_train_list.txt", f"{IDS[0]}\n{name}\n")
+        with pytest.raises(InputError, match=r"train_list\.txt:2: ") as caught:
+            load(tmp_path)
+        assert len(str(caught.value)) < 500
+    digits = "9" * 5000
+    text = f"<DESCRIPTION>a lake &#{digits};; a &#233; &#{digits} hill"
+    assert parse_description(text.encode()) == ["a lake \ufffd", "a \xe9 \ufffd hill"]
+
+
+def test_descriptions_without_end(tmp_path):
+    write_set(tmp_path)
+    write(tmp_path, "iaprtc12_train_list.txt", "\n".join(IDS))
+    path = tmp_path / f"annotations_complete_eng/{IDS[3]}.eng"
+    os.truncate(path, 10 << 30)
+    with pytest.raises(InputError, match="larger than 1048576 bytes"):
+        load(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="a pipe or a device"):
+        load(tmp_path)
+
+
+def test_file_names_that_are_no_text(tmp_path):
+    write_set(tmp_path)
+    (tmp_path / "annotations_complete_eng/01/\udcff.eng").write_text("")
+    with pytest.raises(InputError, match="cannot be the name of a picture"):
+        load(tmp_path)

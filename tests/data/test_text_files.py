@@ -1,3 +1,5 @@
+import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -6,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from miniatures import write
 
+from mrnn_np.data import load_dataset
 from mrnn_np.data.text_files import (
     clean_caption,
     decode,
@@ -95,6 +98,48 @@ def test_files_in_folders_and_zips(tmp_path):
     assert find_file(tmp_path, "d.txt") == ("d.txt", None)
 
 
+@pytest.mark.parametrize(
+    "text", ["", "a", "\n", "a\n", "\n\ra\r\n\r", "a\n\nb", " \n\x85\n"]
+)
+def test_lines_are_those_between_line_ends(text):
+    parted = enumerate(re.split(r"\r\n|\n|\r", text), start=1)
+    assert list(lines(text)) == [pair for pair in parted if pair[1].strip()]
+
+
+def test_what_has_no_end_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "zero.txt").symlink_to("/dev/zero")
+    (tmp_path / "sparse.txt").touch()
+    os.truncate(tmp_path / "sparse.txt", 10 << 30)
+    for name, part in (
+        ("pipe.txt", "a pipe or a device"),
+        ("zero.txt", "a pipe or a device"),
+        ("sparse.txt", "larger than"),
+    ):
+        with pytest.raises(InputError, match=rf"{name}: .*{part}"):
+            find_file(tmp_path, name)
+    (tmp_path / "a.txt").mkdir()
+    write(tmp_path, "a.txt/a.txt", "unpacked so by some programs")
+    assert find_file(tmp_path, "a.txt") == ("a.txt", None)
+    assert find_file(tmp_path, "a.txt", ("a.txt",))[1].startswith(b"unpacked")
+    os.mkfifo(tmp_path / "z.zip")
+    assert find_file(tmp_path, "b.txt", (), "z.zip") == ("b.txt", None)
+
+
+@pytest.mark.parametrize("place", ["x" * 5000, "x\0", "/dev/zero", "x/" * 5000])
+def test_places_that_are_none(place):
+    for name in ("coco", "flickr8k", "flickr30k", "iaprtc12", "folder", "karpathy"):
+        with pytest.raises(InputError, match=r"no such|a pipe or a device"):
+            load_dataset(f"{name}:{place}")
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "z.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("c.txt", b"[]," * 1_000_000)
+    with pytest.raises(InputError, match=r"c\.txt: \d+ bytes that unpack to 3000000"):
+        find_file(tmp_path, "c.txt", (), "z.zip")
+
+
 def test_zips_that_cannot_be_read(tmp_path):
     write(tmp_path, "z.zip", "no zip")
     with pytest.raises(InputError, match=r"z\.zip: not a readable zip"):
@@ -103,7 +148,7 @@ def test_zips_that_cannot_be_read(tmp_path):
         archive.writestr("c.txt", "hello hello")
     damaged = (tmp_path / "z.zip").read_bytes().replace(b"hello hello", b"hallo hallo")
     (tmp_path / "z.zip").write_bytes(damaged)
-    with pytest.raises(InputError, match=r"z\.zip: not a readable zip: Bad CRC"):
+    with pytest.raises(InputError, match=r"zip: c\.txt: cannot be unpacked: Bad CRC"):
         find_file(tmp_path, "c.txt", (), "z.zip")
 
 
