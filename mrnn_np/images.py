@@ -291,7 +291,7 @@ class ImageZip:
         members = {}
         for item in archive.infolist():
             inner = PurePosixPath(item.filename)
-            if item.is_dir() or "__MACOSX" in inner.parts:
+            if "__MACOSX" in inner.parts:
                 continue
             if not is_image_name(inner.name):
                 continue

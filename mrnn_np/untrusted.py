@@ -71,13 +71,16 @@ def read_bounded(path: str | Path, limit: int, what: str = "") -> bytes:
     ------
     InputError : missing, not a regular file, larger, or not readable.
     """
-    check_regular(path, limit, what)
+    size = check_regular(path, limit, what)
     try:
         with open(path, "rb") as stream:
-            content = stream.read(limit + 1)
+            # Python takes memory for all that it is asked to read, before it reads.
+            content = stream.read(size + 1)
+            if len(content) > size:  # it has grown meanwhile, or has no length (/proc)
+                content += stream.read(limit + 1 - len(content))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if len(content) > limit:  # it has grown meanwhile, or has no length (/proc)
+    if len(content) > limit:
         raise _too_large(path, limit, what)
     return content
 

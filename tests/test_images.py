@@ -235,6 +235,14 @@ def test_zip(tmp_path):
     assert copy.names() == pictures.names()
 
 
+def test_a_member_without_a_name(tmp_path):
+    path = make_zip(tmp_path / "set.zip", x=b"", **{"y.png": b""})
+    path.write_bytes(path.read_bytes().replace(b"\1\0\0\0x", b"\0\0\1\0x"))
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["", "y.png"]
+    assert ImageZip(path).names() == ["y.png"]
+
+
 def test_damaged_zips(tmp_path, monkeypatch):
     picture = encoded(Image.fromarray(TWO_HALVES))
     with pytest.raises(InputError, match="no such zip"):

@@ -272,3 +272,17 @@ def test_methods_that_unpack_without_a_limit_are_refused(tmp_path, method):
             read_member(archive, archive.infolist()[0], 100, "z")
         with pytest.raises(InputError, match=r"^z: member 'a' is packed in an unusual"):
             check_members(archive.infolist(), 1000, "z")
+
+
+def test_no_more_memory_is_taken_than_the_file_is_long(tmp_path):
+    (tmp_path / "a").write_bytes(bytes(1000))
+    tracemalloc.start()
+    try:
+        assert read_bounded(tmp_path / "a", 1 << 30) == bytes(1000)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    if os.path.isfile("/proc/self/stat"):  # a file of 0 bytes, it says
+        assert len(read_bounded("/proc/self/stat", 1 << 30)) > 20
+        with pytest.raises(InputError, match="larger than"):
+            read_bounded("/proc/self/stat", 10)
