@@ -286,12 +286,12 @@ class ImageZip:
             raise InputError(f"{self.path}: no such zip archive")
         try:
             archive = zipfile.ZipFile(self.path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a broken list of contents, of half a dozen kinds
             raise InputError(f"{self.path}: not a readable zip: {error}") from error
         members = {}
         for item in archive.infolist():
             inner = PurePosixPath(item.filename)
-            if "__MACOSX" in inner.parts:
+            if item.filename.endswith("/") or "__MACOSX" in inner.parts:
                 continue
             if not is_image_name(inner.name):
                 continue

@@ -237,7 +237,10 @@ def test_zip(tmp_path):
 
 def test_a_member_without_a_name(tmp_path):
     path = make_zip(tmp_path / "set.zip", x=b"", **{"y.png": b""})
-    path.write_bytes(path.read_bytes().replace(b"\1\0\0\0x", b"\0\0\1\0x"))
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\1\2")
+    content[entry + 28], content[entry + 30] = 0, 1  # the x is no name but a remark
+    path.write_bytes(content)
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["", "y.png"]
     assert ImageZip(path).names() == ["y.png"]
