@@ -24,6 +24,7 @@ import difflib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -137,7 +138,10 @@ def tests_of(file: str) -> list[str]:
 
 
 class Copy:
-    """A copy of the repository in which one mutant at a time lives."""
+    """A copy of the repository in which one mutant at a time lives.
+
+    What its tests say goes to a file beside it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -156,24 +160,27 @@ class Copy:
     def passes(self, tests: Sequence[str], seconds: float | None = None) -> bool:
         """Whether the tests pass, in time."""
         command = [*PYTEST, "-m", "not slow", *tests]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=self.folder,
-                env=self.environment,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=seconds,
-            )
-        except subprocess.TimeoutExpired:
-            return False
+        with open(self.folder.with_suffix(".log"), "w", encoding="utf-8") as log:
+            try:
+                done = subprocess.run(
+                    command,
+                    cwd=self.folder,
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    timeout=seconds,
+                )
+            except subprocess.TimeoutExpired:
+                return False
         return done.returncode == 0
 
     def usual_time(self, tests: Sequence[str]) -> float:
         """Return how long the tests take; they must pass without a mutant."""
         start = time.perf_counter()
         if not self.passes(tests):
-            raise SystemExit(f"{' '.join(tests)}: fail before anything is changed")
+            said = self.folder.with_suffix(".log").read_text(encoding="utf-8")
+            raise SystemExit(f"{said}\nthese fail before anything is changed")
         return time.perf_counter() - start
 
     def survives(self, mutant: Mutant, limits: dict[str, float]) -> bool:
@@ -224,6 +231,9 @@ def main() -> int:
     )
     parser.add_argument("--keep", type=Path, help="write the survivors to this file")
     options = parser.parse_args()
+    # A shell starts what runs in the background deaf to Ctrl-C, and the tests, which
+    # send it to processes of theirs, would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     mutants = sample(options.only or list(TESTS), options.count, options.seed)
     drawn, survived = Counter(), []
     for mutant, alive in judge(mutants, options.jobs):
