@@ -20,7 +20,7 @@ EXTRAS = {
         "distributed>=2023.4",
         "scikit-image>=0.20",  # for its photographs of a cat, a coffee and a rocket
     ],
-    "dev": ["ruff>=0.6"],
+    "dev": ["ruff>=0.6", "cosmic-ray>=8.4"],  # cosmic-ray: python tests/mutate.py
 }
 
 setup(

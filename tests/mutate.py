@@ -12,9 +12,10 @@ ten times their usual time. The score is the share of killed ones. A survivor is
 a gap in the tests or makes no difference, which a person has to judge:
 `tests/survivors.md` has the last score and an answer for each survivor.
 
-Places are drawn evenly, then one of the changes that are possible there. Annotations are
-left out: ``int | None`` means nothing to a running program. The tests of the mutant's
-own folder run first, the whole suite only when these pass; kernels run as plain Python.
+Places are drawn evenly, then one of the changes that are possible there. Annotations
+are left out: ``int | None`` means nothing to a running program. The tests of the
+mutant's own folder run first, the whole suite only when these pass; kernels run as
+plain Python.
 
 Knows: which tests belong to which folder. Does not know: what a mutant means.
 """
@@ -45,6 +46,7 @@ TESTS = {
     "mrnn_np/models": ["tests/models", "tests/test_gradcheck.py", "tests/decoding"],
     "mrnn_np/gradcheck.py": ["tests/test_gradcheck.py"],
     "mrnn_np/gradient_cases.py": ["tests/test_gradcheck.py", "tests/layers"],
+    "mrnn_np/gradient_precision.py": ["tests/test_gradcheck.py", "tests/layers"],
     "mrnn_np/decoding": ["tests/decoding", "tests/models"],
     "mrnn_np/metrics": ["tests/metrics"],
     "mrnn_np/retrieval": ["tests/retrieval"],
