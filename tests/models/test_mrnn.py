@@ -167,6 +167,31 @@ def test_sentences_without_a_known_word_are_refused(golden, sentence, part):
         model_of(golden).log_likelihood(golden["mrnn/features"][:1], [sentence])
 
 
+def test_each_place_is_thinned_out_at_its_own_rate(monkeypatch, golden):
+    config = MRNNConfig(6, 3, 4, 5, 0.1, 0.2, 0.3, 0.4)
+    model = MRNN(config, model_of(golden).vocabulary)
+    batch, seen = golden_batch(golden), []
+
+    def record(x, rate, rng):
+        seen.append((rate, x.shape))
+        return x, None
+
+    monkeypatch.setattr("mrnn_np.models.mrnn.dropout_forward", record)
+    model.loss_and_grads(batch, np.random.default_rng(0))
+    P, N = len(batch.tokens), len(batch.features)
+    # w, r, image, m
+    assert seen == [(0.1, (P, 4)), (0.2, (P, 4)), (0.3, (N, 6)), (0.4, (P, 5))]
+
+
+def test_the_loss_is_a_mean_in_float64(golden):
+    model = model_of(golden, np.float32)
+    big, small = np.float32(16777216), np.float32(1)  # 2^24 + 1 is no float32
+    model.forward = lambda *_: (np.array([big, small, small, small]), None)
+    model.backward = lambda *_: {}
+    loss, _ = model.loss_and_grads(golden_batch(golden))
+    assert loss == (2**24 + 3) / 4
+
+
 def test_config_refuses_values_out_of_range():
     with pytest.raises(InputError, match="recurrent_size"):
         MRNNConfig(recurrent_size=0)
