@@ -17,9 +17,10 @@ from training_cases import (
 from mrnn_np.models.checkpoint import read_checkpoint
 from mrnn_np.training import Trainer
 from mrnn_np.training import trainer as trainer_module
-from mrnn_np.training.interrupt import NAMES, DeferredInterrupt
+from mrnn_np.training.interrupt import DeferredInterrupt
 
-NUMBERS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+ASKS_TO_END = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not known to Windows
+NUMBERS = [getattr(signal, name) for name in ASKS_TO_END if hasattr(signal, name)]
 train, dev = make_examples(), make_examples(20, 1)
 
 
