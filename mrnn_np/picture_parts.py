@@ -190,7 +190,7 @@ def check_directory(content: bytes) -> None:
             (entries,) = struct.unpack_from(order + number, content, begin)
             begin += struct.calcsize(order + number)
             _check_entries(content, order, entry, begin, entries)
-        except struct.error:
+        except (struct.error, OverflowError):  # it lies behind the end
             continue
 
 

@@ -184,6 +184,7 @@ def test_directories_of_a_tiff():
                        ((1, 7, 8), (2, 7, 8)) * 40_000)  # fmt: skip
     big = b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 80_000) + entries
     refused(big, "more than 65535 tags")
+    check_parts(b"II+\0\x08\0\0\0" + b"\xff" * 8, "far behind its end")
 
 
 def test_run_lengths_and_headers_that_python_reads():
