@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import functools
 import io
+import logging
 import os
 import warnings
 import zipfile
@@ -33,6 +34,8 @@ LARGEST_SIDE = 65_535  # JPEG's; to resize one line of millions takes gigabytes
 STRIP_PIXELS = 1 << 20
 LARGEST_BYTES = 256 << 20  # of a compressed file
 ORIENTATION_TAG = 0x0112
+# Pillow logs what it then raises. Where nobody listens, Python prints it to stderr.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 # Value of the EXIF tag -> what makes the picture upright.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -3,6 +3,9 @@
 import io
 import os
 import pickle
+import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 
@@ -333,6 +336,24 @@ def test_libtiff_says_nothing_itself(capfd):
     with pytest.raises(InputError, match="broken image"):
         load_image(bytes(content))
     assert capfd.readouterr() == ("", "")
+
+
+def test_pillow_says_nothing_itself(tmp_path):
+    """In a process of its own: pytest listens to all that is logged here."""
+    entries = [(256, 4), (257, 4), (258, 8), (259, 1), (262, 2), (277, 47104)]
+    content = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries))
+    content += b"".join(struct.pack("<HHII", tag, 4, 1, n) for tag, n in entries)
+    (tmp_path / "x.tif").write_bytes(content + bytes(4))
+    program = "import sys; from mrnn_np.images import *\n"
+    program += "try: load_image(sys.argv[1])\nexcept InputError as error: print(error)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "x.tif")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.endswith("x.tif: not an image, or of an unknown kind\n")
+    assert done.stderr == ""
 
 
 def test_strips_make_no_difference(monkeypatch):
