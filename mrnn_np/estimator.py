@@ -10,6 +10,7 @@ constructor only stores, `fit` learns from its arguments alone, errors are Value
 Knows: scikit-learn's contract. Does not know: layers, gradients, search, data sets.
 """
 
+import dataclasses
 import math
 
 import numpy as np
@@ -22,7 +23,7 @@ from mrnn_np.data.caption_lists import read_captions
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import UNK, Vocabulary
 from mrnn_np.errors import InputError
-from mrnn_np.models import MRNN, MRNNConfig
+from mrnn_np.models import Captioner, CaptionerConfig, model_class
 from mrnn_np.training import Trainer, TrainingConfig
 
 try:
@@ -36,12 +37,14 @@ except ImportError:  # scikit-learn before 1.6 has it as a method
 class MRNNCaptioner(BaseEstimator):
     """Learn to describe images from their features and what people said of them.
 
-    An `MRNN` in the form of scikit-learn: it works in `Pipeline`, `cross_val_score`
-    and `GridSearchCV`. The defaults are those of the shipped model, but for
-    `min_word_count`.
+    The m-RNN, or another model, in the form of scikit-learn: it works in `Pipeline`,
+    `cross_val_score` and `GridSearchCV`. The defaults are those of the shipped model,
+    but for `min_word_count`.
 
     Parameters
     ----------
+    model : its name, one of `mrnn_np.models.MODELS`. Of the sizes and rates below it
+        takes those that its config has.
     embedding_size, recurrent_size, multimodal_size : sizes of the layers E1, R and M.
     dropout : dropped share of the layers w, r and m while training, in [0, 1).
     dropout_image : dropped share of the image's features, likewise.
@@ -68,7 +71,7 @@ class MRNNCaptioner(BaseEstimator):
 
     Attributes
     ----------
-    model_ : the fitted `MRNN`; ``model_.log_likelihood(features, sentences)`` rates
+    model_ : the fitted model; ``model_.log_likelihood(features, sentences)`` rates
         sentences, ``model_.save(path)`` writes the checkpoint of the command line.
     vocabulary_ : its `Vocabulary`.
     n_rare_words_ : different training words that share ``<unk>``.
@@ -99,6 +102,7 @@ class MRNNCaptioner(BaseEstimator):
 
     def __init__(
         self,
+        model="mrnn",
         embedding_size=128,
         recurrent_size=256,
         multimodal_size=512,
@@ -121,6 +125,7 @@ class MRNNCaptioner(BaseEstimator):
         random_state=None,
         verbose=False,
     ):
+        self.model = model
         self.embedding_size = embedding_size
         self.recurrent_size = recurrent_size
         self.multimodal_size = multimodal_size
@@ -174,7 +179,8 @@ class MRNNCaptioner(BaseEstimator):
         words = {word for tokens in sentences for word in tokens}
         vocabulary = _vocabulary(sentences, training.threshold)
         rng = np.random.default_rng(seed)
-        model = MRNN(sizes, vocabulary, rng, tokenizer=tokenizer.name)
+        cls = model_class(self.model)
+        model = cls(sizes, vocabulary, rng, tokenizer=tokenizer.name)
         model.set_feature_statistics(X[train])
         history = Trainer(model, training, verbose=self.verbose).fit(
             *(_examples(model, X[i], [captions[j] for j in i]) for i in (train, dev))
@@ -258,7 +264,9 @@ class MRNNCaptioner(BaseEstimator):
         held_out = min(max(1, round(fraction * n)), n - 1)
         return np.sort(rows[held_out:]), np.sort(rows[:held_out])
 
-    def _configs(self, image_size: int, seed: int) -> tuple[MRNNConfig, TrainingConfig]:
+    def _configs(
+        self, image_size: int, seed: int
+    ) -> tuple[CaptionerConfig, TrainingConfig]:
         """Return the parameters as the modules below name and check them."""
         plain = {name: _plain(value) for name, value in vars(self).items()}
         names = "epochs batch_size optimiser learning_rate schedule clip_norm l2"
@@ -268,14 +276,14 @@ class MRNNCaptioner(BaseEstimator):
             patience=plain["patience"],
             **{name: plain[name] for name in names.split()},
         )
-        names = "embedding_size recurrent_size multimodal_size dropout_image"
-        rates = ("dropout_embedding", "dropout_recurrent", "dropout_multimodal")
-        sizes = MRNNConfig(
-            image_size=image_size,
-            **{name: plain[name] for name in names.split()},
-            **dict.fromkeys(rates, plain["dropout"]),
-        )
-        return sizes, training
+        config_class = model_class(self.model).config_class
+        choices = {}
+        for field in dataclasses.fields(config_class):
+            if field.name in plain:
+                choices[field.name] = plain[field.name]
+            elif field.name.startswith("dropout_"):
+                choices[field.name] = plain["dropout"]
+        return config_class(**choices, image_size=image_size), training
 
     def _positive_integer(self, name: str) -> int:
         value = _plain(getattr(self, name))
@@ -303,7 +311,7 @@ def _vocabulary(sentences: list[list[str]], min_word_count: int) -> Vocabulary:
         ) from error
 
 
-def _examples(model: MRNN, X: np.ndarray, captions: list) -> Examples:
+def _examples(model: Captioner, X: np.ndarray, captions: list) -> Examples:
     """Return every sentence with the row of its image."""
     pairs = [(row, s) for row, sentences in enumerate(captions) for s in sentences]
     return Examples(

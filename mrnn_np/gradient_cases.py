@@ -7,6 +7,7 @@ Knows: how to call each layer. Does not know: how a check is made (gradcheck.py)
 what becomes of float32 (gradient_precision.py, which uses the same cases).
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -24,7 +25,7 @@ from mrnn_np.gradcheck import (
     check_projection,
     float64_only,
 )
-from mrnn_np.models import MRNN, MRNNConfig
+from mrnn_np.models import MODELS, Captioner, model_class
 
 # Time steps of the longest sentence, <end> included. Flickr8k's has 39. With 16 a
 # backward pass that stops after 20 steps was right.
@@ -33,6 +34,10 @@ STEPS = 40
 # gradient comes back over 39 steps. With the model's default, 0.58, it would be 1e-15,
 # and a fault far back in time would hide below the limit.
 RECURRENT_SCALE = 1.2
+# Of a small model, by the names of config fields; others get some number near these.
+SIZES = {
+    "image_size": 7, "embedding_size": 5, "recurrent_size": 6, "multimodal_size": 8,
+}  # fmt: skip
 # Dropped shares: at 0.5 what is dropped and what is kept could be mixed up unseen.
 DROPOUT = (0.2, 0.8)
 Arrays = dict[str, np.ndarray]
@@ -125,47 +130,35 @@ def random_batch(
     return pack(ids, rng.standard_normal((len(ids), image_size)).astype(dtype))
 
 
-def small_model(rng: np.random.Generator, **choices) -> MRNN:
-    """Return a float64 m-RNN with 434 parameters and 14 words."""
+def small_model(
+    rng: np.random.Generator, name: str = "mrnn", dtype=np.float64, **choices
+) -> Captioner:
+    """Return a small model with 14 words; of the m-RNN one with 434 parameters.
+
+    Parameters
+    ----------
+    name : one of `mrnn_np.models.MODELS`.
+    choices : fields of its config. Sizes are small, nothing is dropped.
+    """
+    cls = model_class(name)
     words = [*SPECIALS, *"abcdefghij"]
     vocabulary = Vocabulary(words, rng.integers(1, 50, len(words)))
-    config = MRNNConfig(
-        image_size=7,
-        embedding_size=5,
-        recurrent_size=6,
-        multimodal_size=8,
-        recurrent_scale=RECURRENT_SCALE,
-        **choices,
-    )
-    model = MRNN(config, vocabulary, rng, dtype=np.float64)
+    given = {}
+    for number, one in enumerate(dataclasses.fields(cls.config_class)):
+        if one.name.endswith("_size"):
+            given[one.name] = SIZES.get(one.name, 5 + number)
+        elif one.name.startswith("dropout_"):
+            given[one.name] = 0.0
+        elif one.name == "recurrent_scale":
+            given[one.name] = RECURRENT_SCALE
+    model = cls(cls.config_class(**given | choices), vocabulary, rng, dtype=dtype)
     # Larger than the start of a training, so that no gradient is close to zero.
-    model.params["Wo"] *= 30
-    model.params["br"] += 0.1
+    for key, value in model.params.items():
+        if key == "Wo":
+            value *= 30
+        elif value.ndim == 1 and key != "bo":
+            value += 0.1
     return model
-
-
-def smallest_gap(model: MRNN, batch: PackedBatch, seed: int) -> float:
-    """Return how near a recurrent unit comes to the kink of its ReLU.
-
-    A difference quotient across the kink is neither of the two slopes, so checks use
-    a seed where every unit keeps away from it by much more than the step.
-
-    seed : of the dropout masks; that of w is the first one drawn.
-    """
-    p, rate = model.params, model.config.dropout_embedding
-    w, _ = layers.stanh_forward(p["E1"][batch.tokens])
-    w, _ = layers.stanh_forward(layers.affine_forward(w, p["W2"], p["b2"])[0])
-    w, _ = layers.dropout_forward(w, rate, np.random.default_rng(seed))
-    return recurrent_gap(w, p["U"], p["br"], batch.batch_sizes)
-
-
-def recurrent_gap(x, U, b, batch_sizes) -> float:
-    """Return the smallest |r_{t-1} U + w_t + b| over all steps and units."""
-    r, _ = layers.recurrent_forward(x, U, b, batch_sizes)
-    N = batch_sizes[0]
-    before = np.zeros_like(x)
-    before[N:] = r[layers.recurrent.predecessors(batch_sizes)]
-    return float(np.abs(before @ U + x + b).min())
 
 
 def layer_cases(seed: int) -> Iterator[LayerCase]:
@@ -260,7 +253,7 @@ def recurrent_case(seed: int) -> LayerCase:
             "U": RECURRENT_SCALE * np.linalg.qr(rng.standard_normal((5, 5)))[0],
             "b": 0.3 * rng.standard_normal(5),
         }
-        if recurrent_gap(*arrays.values(), batch.batch_sizes) > 100 * STEP:
+        if layers.recurrent_gap(*arrays.values(), batch.batch_sizes) > 100 * STEP:
             break
     return LayerCase(
         f"recurrent, {STEPS} steps",
@@ -279,27 +272,29 @@ def layer_checks(seed: int) -> Iterator[tuple[str, list[GradientCheck]]]:
         yield case.name, checks
 
 
-def model_and_batch(seed: int, dropout: float) -> tuple[MRNN, PackedBatch]:
-    """Return a small m-RNN, and a batch for which it keeps away from its kinks.
+def model_and_batch(
+    seed: int, dropout: float, name: str = "mrnn"
+) -> tuple[Captioner, PackedBatch]:
+    """Return a small model, and a batch for which it keeps away from its kinks.
 
-    dropout : dropped share, the same at all four places.
+    dropout : dropped share, the same at all places.
     """
-    rates = {
-        f"dropout_{name}": dropout
-        for name in ("embedding", "recurrent", "image", "multimodal")
-    }
+    fields = dataclasses.fields(model_class(name).config_class)
+    rates = {one.name: dropout for one in fields if one.name.startswith("dropout_")}
     for attempt in range(1000):
         rng = np.random.default_rng([seed, 3, attempt])
-        model = small_model(rng, **rates)
-        batch = random_batch(rng, len(model.vocabulary), 7)
-        if smallest_gap(model, batch, seed) > 20 * STEP:
+        model = small_model(rng, name, **rates)
+        batch = random_batch(rng, len(model.vocabulary), model.config.image_size)
+        if model.distance_to_kink(batch, np.random.default_rng(seed)) > 20 * STEP:
             break
     return model, batch
 
 
-def model_case(seed: int, dropout: float = 0.0) -> list[GradientCheck]:
-    """Check every parameter of the whole m-RNN, then all of them by projection."""
-    model, batch = model_and_batch(seed, dropout)
+def model_case(
+    seed: int, dropout: float = 0.0, name: str = "mrnn"
+) -> list[GradientCheck]:
+    """Check every parameter of a whole model, then all of them by projection."""
+    model, batch = model_and_batch(seed, dropout, name)
     rng = np.random.default_rng([seed, 5])
 
     def loss() -> float:
@@ -320,13 +315,14 @@ def run_all(seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
     for name, checks in layer_checks(seed):
         for check in checks:
             yield name, check
-    models = [("m-RNN", 0.0), *((f"m-RNN, dropout {rate}", rate) for rate in DROPOUT)]
-    for name, dropout in models:
-        for check in model_case(seed, dropout):
-            yield name, check
+    models = [(name, rate) for name in MODELS for rate in (0.0, *DROPOUT)]
+    for name, rate in models:
+        for check in model_case(seed, rate, name):
+            yield f"{name}, dropout {rate}" if rate else name, check
     for name, checks in layer_comparisons(seed):
         for check in checks:
             yield f"float32 {name}", check
-    for name, dropout in models:
-        for check in model_comparison(seed, dropout):
-            yield f"float32 {name}", check
+    for name, rate in models:
+        what = f"float32 {name}, dropout {rate}" if rate else f"float32 {name}"
+        for check in model_comparison(seed, rate, name):
+            yield what, check

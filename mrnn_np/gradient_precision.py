@@ -21,7 +21,7 @@ from mrnn_np.gradient_cases import (
     random_batch,
 )
 from mrnn_np.layers import Buffers
-from mrnn_np.models import MRNN
+from mrnn_np.models import Captioner
 
 # Relative to the largest entry of a gradient. Over 60 seeds a layer was off by 3e-6 at
 # most (the recurrence over 40 steps; the others by 7e-7), the whole model by 2.5e-5.
@@ -87,27 +87,30 @@ def compare_layer(case: LayerCase, rng: np.random.Generator) -> list[GradientChe
     return checks
 
 
-def as_float32(model: MRNN) -> MRNN:
+def as_float32(model: Captioner) -> Captioner:
     """Return the model in float32."""
     return type(model)(
         model.config, model.vocabulary, dtype=np.float32, params=model.params
     )
 
 
-def model_comparison(seed: int, dropout: float) -> list[GradientCheck]:
-    """Compare the gradients of the m-RNN by every parameter, with kept memory.
+def model_comparison(
+    seed: int, dropout: float, name: str = "mrnn"
+) -> list[GradientCheck]:
+    """Compare the gradients of a model by every parameter, with kept memory.
 
     The memory served another batch before, and holds NaN in place of its gradients.
     """
-    model, batch = model_and_batch(seed, dropout)
+    model, batch = model_and_batch(seed, dropout, name)
     single = as_float32(model)
     rng, buffers = np.random.default_rng([seed, 7]), Buffers()
-    before = random_batch(rng, len(model.vocabulary), 7, 50, np.float32)
+    size = model.config.image_size
+    before = random_batch(rng, len(model.vocabulary), size, 50, np.float32)
     for left_behind in single.loss_and_grads(before, rng, buffers)[1].values():
         left_behind[...] = np.nan
     batch32 = dataclasses.replace(batch, features=batch.features.astype(np.float32))
     _, found = single.loss_and_grads(batch32, np.random.default_rng(seed), buffers)
     _, expected = model.loss_and_grads(batch, np.random.default_rng(seed))
     return [
-        compare(name, found[name], expected[name], LIMIT_MODEL) for name in model.params
+        compare(key, found[key], expected[key], LIMIT_MODEL) for key in model.params
     ]

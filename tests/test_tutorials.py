@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mrnn_np.gradient_cases import recurrent_gap
-from mrnn_np.layers import recurrent_forward
+from mrnn_np.layers import recurrent_forward, recurrent_gap
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
 LESSONS = {

@@ -22,10 +22,11 @@ import numpy as np
 
 from mrnn_np.data.batches import pack
 from mrnn_np.gradcheck import check_projection, relative_error
-from mrnn_np.gradient_cases import STEPS, check_layer, model_case, recurrent_gap
+from mrnn_np.gradient_cases import STEPS, check_layer, model_case
 from mrnn_np.layers import (
     recurrent_backward,
     recurrent_forward,
+    recurrent_gap,
     stanh_backward,
     stanh_forward,
 )

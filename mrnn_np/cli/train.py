@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from mrnn_np.cli.inputs import add_features, files_read, load_features
+from mrnn_np.models.registry import MODELS
 
 EXAMPLE = (
     "mrnn-np train flickr8k:DIR --features flickr8k.npz --out runs/flickr8k\n"
@@ -18,8 +19,10 @@ EXAMPLE = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="NAME:PATH, e.g. scenes")
     add_features(parser)
-    # Not `choices`: the list is with the models, whose modules take a second to import.
-    parser.add_argument("--model", default="mrnn", help="which model (default mrnn)")
+    names = ", ".join(MODELS)
+    parser.add_argument(
+        "--model", default="mrnn", metavar="NAME", help=f"{names} (default mrnn)"
+    )
     parser.add_argument(
         "--config", type=Path, help="TOML file with [model] and [training] tables"
     )
@@ -36,12 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.data import load_dataset
     from mrnn_np.errors import WrongUse
-    from mrnn_np.models.checkpoint import MODELS
+    from mrnn_np.models import model_class
     from mrnn_np.training import RunFolder, load_config
 
     if args.model not in MODELS:
         raise WrongUse(f"--model {args.model!r} is not one of {', '.join(MODELS)}")
-    configs = load_config(args.config, MODELS[args.model].config_class)
+    configs = load_config(args.config, model_class(args.model).config_class)
     dataset = load_dataset(args.dataset)
     folder = RunFolder(args.out or Path("runs") / dataset.name)
     # Taken before there is any work: a second run in it is refused at once.
@@ -55,13 +58,13 @@ def train_in(folder, dataset, configs, args: argparse.Namespace) -> None:
     import numpy as np
 
     from mrnn_np.data import UNK
-    from mrnn_np.models.checkpoint import MODELS
+    from mrnn_np.models import model_class
     from mrnn_np.progress import say, show
     from mrnn_np.training import Trainer, prepare
 
     config = configs[1]
     features = load_features(args.features)
-    model, train, dev = prepare(dataset, features, *configs, MODELS[args.model])
+    model, train, dev = prepare(dataset, features, *configs, model_class(args.model))
     sizes = sum(value.size for value in model.params.values())
     say(
         f"{len(train)} training and {len(dev)} dev sentences, "

@@ -1,7 +1,8 @@
 """From a model that rates the next word to whole sentences.
 
-Works on anything with `start(features)` and `step(tokens, state)`, where the state is
-a dict of arrays with one row a sentence. Knows nothing of layers or images.
+Works on anything with `start(features)`, `step(tokens, state)` and `best_next(tokens,
+state, k)`, where the state is a dict of arrays with one row a sentence. Knows nothing
+of layers or images.
 """
 
 from mrnn_np.decoding.beam import beam_search

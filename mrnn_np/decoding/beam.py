@@ -20,7 +20,6 @@ import numpy as np
 
 from mrnn_np.data.vocabulary import END, START
 from mrnn_np.decoding.caption import LONGEST, Caption, make_caption
-from mrnn_np.decoding.next_words import best_next
 from mrnn_np.errors import InputError
 
 # Unfinished sentences of an image. A thousand take 2 s; of 100 dev images of Flickr8k 7
@@ -60,7 +59,7 @@ def beam_search(
 
     Parameters
     ----------
-    model : with `start`, `step` (or `best_next`), `vocabulary` and `tokenizer`.
+    model : with `start`, `best_next`, `vocabulary` and `tokenizer`.
     features : (N, D) as `standardise` returns them.
     beam_size : K, unfinished sentences kept for each image.
     max_length : words at most.
@@ -90,7 +89,7 @@ def beam_search(
         live = totals > -np.inf  # (B, K)
         if not live.any():
             break
-        ends, log_probs, best_words, state = best_next(model, tokens, state, K)
+        ends, log_probs, best_words, state = model.best_next(tokens, state, K)
         # What a sentence may do next: end, or go on with one of its k best words.
         words = np.full((*live.shape, 1 + log_probs.shape[1]), END)  # (B, K, 1 + k)
         words[live, 1:] = best_words

@@ -24,19 +24,6 @@ def next_log_probs(model, tokens: np.ndarray, state: dict) -> tuple[np.ndarray, 
     return log_probs, state
 
 
-def best_next(
-    model, tokens: np.ndarray, state: dict, k: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
-    """Return log P(<end>) and the k likeliest other words: all that a search needs.
-
-    A model that can do it without writing down all V log-probabilities has a method
-    of this name; `best_next_plain` says what it has to return.
-    """
-    if hasattr(model, "best_next"):
-        return model.best_next(tokens, state, k)
-    return best_next_plain(model, tokens, state, k)
-
-
 def best_next_plain(
     model, tokens: np.ndarray, state: dict, k: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
@@ -67,7 +54,7 @@ def best_next_plain(
 def best_of_output(
     m: np.ndarray, Wo: np.ndarray, bo: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what `best_next` wants of the output layer softmax(m Wo + bo).
+    """Do what `best_next_plain` does, for the output layer softmax(m Wo + bo).
 
     Log-probabilities are never written down: of every row of logits only the log of
     its sum and the best words are taken, before the next block overwrites it. They are

@@ -23,6 +23,7 @@ from mrnn_np.layers.output import output_backward, output_forward
 from mrnn_np.layers.recurrent import (
     recurrent_backward,
     recurrent_forward,
+    recurrent_gap,
     recurrent_step,
 )
 from mrnn_np.layers.softmax import (
@@ -49,6 +50,7 @@ __all__ = [
     "output_forward",
     "recurrent_backward",
     "recurrent_forward",
+    "recurrent_gap",
     "recurrent_step",
     "softmax_loss_backward",
     "softmax_loss_forward",

@@ -66,7 +66,7 @@ def recurrent_forward(
     x : (P, R) floating, time-major: first the N words of step 0, then the words of
         step 1 of the sentences that have one, and so on.
     U : (R, R), b : (R,), the dtype of `x`.
-    batch_sizes : (T,) integer, never rising: sentences that run at each step.
+    batch_sizes : (T,) integer, non-increasing: sentences that run at each step.
 
     Returns
     -------
@@ -129,3 +129,18 @@ def predecessors(batch_sizes: np.ndarray) -> np.ndarray:
     """
     rows = np.arange(batch_sizes[0], np.sum(batch_sizes))
     return rows - np.repeat(batch_sizes[:-1], batch_sizes[1:])
+
+
+def recurrent_gap(
+    x: np.ndarray, U: np.ndarray, b: np.ndarray, batch_sizes: np.ndarray
+) -> float:
+    """Return the smallest |r_{t-1} U + x_t + b| over all steps and units.
+
+    So near comes a unit to the kink of its ReLU. A difference quotient across the kink
+    is neither of the two slopes, so a gradient check takes a seed where every unit
+    keeps away from it by much more than the step.
+    """
+    r, _ = recurrent_forward(x, U, b, batch_sizes)
+    before = np.zeros_like(x)
+    before[batch_sizes[0] :] = r[predecessors(batch_sizes)]
+    return float(np.abs(before @ U + x + b).min())

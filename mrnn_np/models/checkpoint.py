@@ -17,12 +17,11 @@ from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.errors import InputError
 from mrnn_np.extractors import check_identity
-from mrnn_np.models.base import Captioner
-from mrnn_np.models.mrnn import MRNN
+from mrnn_np.models.captioner import Captioner
+from mrnn_np.models.registry import model_class, model_name
 from mrnn_np.storage import load_arrays, save_arrays, weights_folder
 from mrnn_np.untrusted import array_of, take
 
-MODELS = {"mrnn": MRNN}  # --model NAME -> class
 LARGEST_HALF = np.finfo(np.float16).max
 
 
@@ -39,9 +38,8 @@ def save_model(
     half : store float16: half the size, for a release.
     training : (what JSON can hold, arrays) of a training run, to resume it.
     """
-    names = {cls: name for name, cls in MODELS.items()}
     header = {
-        "model": names[type(model)],
+        "model": model_name(type(model)),
         "config": dataclasses.asdict(model.config),
         "vocabulary": model.vocabulary.to_dict(),
         "tokenizer": model.tokenizer,
@@ -90,9 +88,7 @@ def _build(header: dict, arrays: dict, dtype: np.dtype) -> Captioner:
     is made: a few bytes of JSON can ask for any number of features.
     """
     name = take(header, "model", str, "checkpoint")
-    if name not in MODELS:
-        raise InputError(f"model {name[:40]!r} is not one of {', '.join(MODELS)}")
-    cls = MODELS[name]
+    cls = model_class(name)
     try:
         config = cls.config_class(**take(header, "config", dict, "checkpoint"))
     except TypeError as error:
@@ -124,8 +120,8 @@ def _build(header: dict, arrays: dict, dtype: np.dtype) -> Captioner:
         params={},
     )
     model.feature_mean, model.feature_scale = mean, scale
-    for key, shape in model.param_shapes().items():
-        model.params[key] = number_array(f"params/{key}", shape)
+    for key, parameter in model.all_parameters().items():
+        model.params[key] = number_array(f"params/{key}", parameter.shape)
     return model
 
 

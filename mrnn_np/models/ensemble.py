@@ -1,4 +1,4 @@
-"""Several captioners that vote on every word.
+"""Several captioners whose probabilities are averaged at every word.
 
 Networks that learned the same data from different random numbers make different
 mistakes; the average of what they say makes fewer. The usual recipe is to train the
@@ -57,6 +57,11 @@ class Ensemble(NextWordModel):
         self.extractor, self.dtype = first.extractor, first.dtype
         for number, model in enumerate(self.models[1:], start=2):
             _check_fits(first, model, f"models 1 and {number} of the ensemble")
+
+    @property
+    def output_size(self) -> int:
+        """Sum of the members' M."""
+        return sum(model.output_size for model in self.models)
 
     def standardise(self, features: np.ndarray) -> np.ndarray:
         """Check CNN features (n, D); they stay as they are.

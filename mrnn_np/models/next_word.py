@@ -15,6 +15,7 @@ from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import UNK
 from mrnn_np.decoding import LONGEST, beam_search, sample
 from mrnn_np.decoding.beam import images_together
+from mrnn_np.decoding.next_words import best_next_plain
 from mrnn_np.errors import InputError
 from mrnn_np.progress import progress
 
@@ -39,6 +40,8 @@ class NextWordModel:
     start(features) : the state before the first word, arrays of one row an image.
     step(tokens, state) : feeds the last words, (n,); log P(next word), (n, V) nats,
         and the new state.
+    refined_features(features) : what similar images have similar, (n, F).
+    output_size : length of what goes into the output layer, for planning memory.
     fingerprint() : a hash of all that its answers depend on. Two models that may answer
         differently have different ones: what was computed with one of them and kept
         is then not taken for the other's.
@@ -132,6 +135,16 @@ class NextWordModel:
         return -losses
 
     # --- captions ---------------------------------------------------------------
+
+    def best_next(
+        self, tokens: np.ndarray, state: dict[str, np.ndarray], k: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """Return log P(<end>), the k likeliest other words, and the new state.
+
+        All that a search needs; see `best_next_plain`. A model that can do it without
+        writing down all V log-probabilities has its own.
+        """
+        return best_next_plain(self, tokens, state, k)
 
     def caption(
         self,

@@ -19,7 +19,7 @@ import numpy as np
 
 from mrnn_np.errors import InputError
 from mrnn_np.parallel import THREADS, Workers, spread
-from mrnn_np.parts import Parts, fingerprint, load_of, members
+from mrnn_np.parts import Parts, fingerprint, load_of
 from mrnn_np.progress import progress
 from mrnn_np.retrieval.scoring import rows_at_once, scorer
 from mrnn_np.retrieval.trie import PrefixTrie, build_trie
@@ -94,7 +94,7 @@ def log_likelihoods(
     parts = Parts(path and Path(f"{path}.part"), KIND, inputs)
     jobs = workers.count()
     V = len(model.vocabulary)
-    M = sum(len(one.params["Wo"]) for one in members(model))
+    M = model.output_size
     groups = sentence_groups(sentences, memory * 2**20 // (8 * M))
     scores = np.empty((len(sentences), len(standard)), np.float32)
     rows_alone = rows = 0

@@ -21,6 +21,8 @@ import numpy as np
 from mrnn_np.kernels.activations import AMPLITUDE
 from mrnn_np.kernels.log_softmax import chosen_log_probs, chosen_logits, log_sums
 from mrnn_np.models.ensemble import Ensemble, log_mean_exp
+from mrnn_np.models.multimodal import MultimodalCaptioner
+from mrnn_np.models.next_word import NextWordModel
 from mrnn_np.retrieval.trie import PrefixTrie
 
 # Logits at once, 16 MB. With fewer rows of them BLAS packs Wo more often: two threads
@@ -67,7 +69,7 @@ def rows_at_once(V: int) -> int:
 
 
 class MultimodalScorer:
-    """The fast way, for a model with `word_terms`, `image_terms`, `Wo` and `bo`.
+    """The fast way, for a `MultimodalCaptioner` in float32.
 
     Constants move out of the loop: the 2/3 and 1.7159 of g and the log2(e) that turns
     e^z into 2^z are multiplied into what is computed once.
@@ -80,11 +82,11 @@ class MultimodalScorer:
     def __init__(self, model, trie: PrefixTrie) -> None:
         self.model, self.trie = model, trie
         self.rows = rows_at_once(len(model.vocabulary))
-        words = model.word_terms(trie.tokens, trie.parents, trie.levels)
+        words = model.text_terms(trie.tokens, trie.parents, trie.levels)
         self.words = words.astype(np.float32, copy=False)  # (nodes, M)
         self.words *= np.float32(2 / 3)
         log2e = 1 / np.log(2)
-        self.Wo = (model.params["Wo"] * (AMPLITUDE * log2e)).astype(np.float32)
+        self.Wo = (model.output_matrix() * (AMPLITUDE * log2e)).astype(np.float32)
         self.bo = (model.params["bo"] * log2e).astype(np.float32)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
@@ -170,10 +172,19 @@ class EnsembleScorer:
         )
 
 
-def scorer(model, trie: PrefixTrie):
+@functools.singledispatch
+def scorer(model: NextWordModel, trie: PrefixTrie):
     """Return the fastest function from features (B, D) to scores (edges, B)."""
-    if isinstance(model, Ensemble):
-        return EnsembleScorer(model, trie)
-    if hasattr(model, "word_terms") and model.dtype == np.float32:
-        return MultimodalScorer(model, trie)
     return functools.partial(edge_scores_plain, model, trie)
+
+
+@scorer.register
+def _(model: MultimodalCaptioner, trie: PrefixTrie):
+    if model.dtype != np.float32:
+        return functools.partial(edge_scores_plain, model, trie)
+    return MultimodalScorer(model, trie)
+
+
+@scorer.register
+def _(model: Ensemble, trie: PrefixTrie):
+    return EnsembleScorer(model, trie)

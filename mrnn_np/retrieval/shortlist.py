@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrnn_np.errors import InputError
+from mrnn_np.models.multimodal import MultimodalCaptioner
 from mrnn_np.parallel import THREADS, Workers, spread
 from mrnn_np.progress import progress
 from mrnn_np.retrieval.ranking import image_to_sentence_scores, marginal
@@ -66,8 +67,11 @@ def guess_likelihoods(
     InputError : a model whose image does not join at a multimodal layer.
     """
     trie = build_trie(sentences)
-    if not hasattr(model, "word_terms"):
-        raise InputError("a shortlist needs a single m-RNN: leave --shortlist out")
+    if not isinstance(model, MultimodalCaptioner):
+        raise InputError(
+            "a shortlist needs a single model whose image joins last, as in the m-RNN: "
+            "leave --shortlist out"
+        )
     score = MultimodalScorer(model, trie)
     landmarks = rng.permutation(len(standard))[:LANDMARKS]
     nodes = rng.permutation(trie.nodes)[:SAMPLED_NODES]

@@ -10,7 +10,7 @@ it comes from.
 import numpy as np
 
 from mrnn_np.data.batches import Examples
-from mrnn_np.models.base import Captioner
+from mrnn_np.models.captioner import Captioner
 from mrnn_np.storage import content_hash
 
 

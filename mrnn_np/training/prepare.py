@@ -9,7 +9,7 @@ import numpy as np
 
 from mrnn_np.data import CaptionDataset, Vocabulary, get_tokenizer
 from mrnn_np.data.batches import Examples
-from mrnn_np.models.base import Captioner
+from mrnn_np.models.captioner import Captioner, CaptionerConfig
 from mrnn_np.models.mrnn import MRNN
 from mrnn_np.training.config import TrainingConfig
 
@@ -17,7 +17,7 @@ from mrnn_np.training.config import TrainingConfig
 def prepare(
     dataset: CaptionDataset,
     features,
-    model_config,
+    model_config: CaptionerConfig,
     config: TrainingConfig,
     model_class: type[Captioner] = MRNN,
 ) -> tuple[Captioner, Examples, Examples]:
@@ -31,7 +31,7 @@ def prepare(
     features : `mrnn_np.features.Features` of the images of both splits.
     model_config : its `image_size` is replaced by that of the features.
     config : gives the seed and the vocabulary's threshold.
-    model_class : one of ``mrnn_np.models.checkpoint.MODELS``; `model_config` is of its
+    model_class : of ``mrnn_np.models.MODELS``; `model_config` is of its
         ``config_class``.
 
     Returns the model, the training examples and the dev examples.

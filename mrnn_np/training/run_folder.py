@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from mrnn_np.errors import InputError
-from mrnn_np.models.base import Captioner
+from mrnn_np.models.captioner import Captioner
 from mrnn_np.models.checkpoint import read_checkpoint
 from mrnn_np.outputs import Output, atomic_write, check_places
 from mrnn_np.progress import say

@@ -22,7 +22,7 @@ from mrnn_np.errors import InputError
 from mrnn_np.layers import Buffers, l2_backward, l2_forward
 from mrnn_np.machine import within_cores
 from mrnn_np.metrics import perplexity
-from mrnn_np.models.base import Captioner
+from mrnn_np.models.captioner import Captioner
 from mrnn_np.progress import progress, say
 from mrnn_np.training.config import TrainingConfig
 from mrnn_np.training.fingerprints import fingerprints

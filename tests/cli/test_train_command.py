@@ -11,8 +11,7 @@ from mrnn_np.cli import main
 from mrnn_np.data import load_dataset, tokenize
 from mrnn_np.extractors import identity, load_extractor
 from mrnn_np.features import Features
-from mrnn_np.models import load_model
-from mrnn_np.models.checkpoint import MODELS
+from mrnn_np.models import MODELS, load_model
 from mrnn_np.training import RunFolder
 
 CONFIG = """
@@ -118,7 +117,8 @@ def test_model_chooses_the_class(tmp_path, capsys, monkeypatch):
         def __init__(self, config, vocabulary, rng, **more):
             raise InputError(f"depth {config.depth}")
 
-    monkeypatch.setitem(MODELS, "other", Other)
+    monkeypatch.setitem(MODELS, "other", ("mrnn_np.cli.train", "Other"))
+    monkeypatch.setattr("mrnn_np.cli.train.Other", Other, raising=False)
     dataset = load_dataset("scenes")
     names = [name for split in dataset.splits for name in dataset.split(split)]
     extractor = identity(load_extractor("scenes"))

@@ -6,8 +6,9 @@ import pytest
 from mrnn_np.data import SPECIALS, Vocabulary
 from mrnn_np.decoding import beam_search, greedy_search, next_words
 from mrnn_np.decoding.beam_plain import beam_search_plain
-from mrnn_np.decoding.next_words import best_next, best_next_plain
+from mrnn_np.decoding.next_words import best_next_plain
 from mrnn_np.models import MRNN, Ensemble, MRNNConfig
+from mrnn_np.models.next_word import NextWordModel
 
 
 def random_model(words: int, seed: int, dtype=np.float64) -> MRNN:
@@ -81,7 +82,7 @@ def test_best_next_is_step_and_a_sort(k, monkeypatch):
     state = model.start(images(11, 3, np.float32))
     for _ in range(3):
         tokens = rng.integers(4, 20, 11)
-        ends, best, found, after = best_next(model, tokens, state, k)
+        ends, best, found, after = model.best_next(tokens, state, k)
         ends2, best2, found2, after2 = best_next_plain(model, tokens, state, k)
         assert found.shape == best.shape == (11, min(k, words))
         np.testing.assert_array_equal(found, found2)
@@ -110,7 +111,7 @@ def test_float32_and_float64_find_the_same_sentences():
     ]
 
 
-class Counting:
+class Counting(NextWordModel):
     """Counts the rows that a model is asked about."""
 
     def __init__(self, model):

@@ -10,6 +10,7 @@ from mrnn_np.data import END, SPECIALS, Vocabulary
 from mrnn_np.decoding import beam_search, greedy_search, sample
 from mrnn_np.decoding.beam import images_together
 from mrnn_np.models import MRNN, MRNNConfig
+from mrnn_np.models.next_word import NextWordModel
 
 
 def random_model(words: int = 6, seed: int = 0, sharpness: float = 1.0) -> MRNN:
@@ -132,7 +133,7 @@ def test_images_do_not_disturb_each_other():
     ]
 
 
-class Scripted:
+class Scripted(NextWordModel):
     """A model that follows a table: (words so far) -> probability of each next word."""
 
     tokenizer = "english"

@@ -13,52 +13,39 @@ from mrnn_np.models import MRNN
 
 
 class TwoOfEach(MRNN):
-    """A model with two layers of every kind that can be given memory.
+    """A model with two layers of every kind below the output layer.
 
-    The parameters of the second layers have a 2 in their names; the two outputs name
-    the same word, and their losses add up.
+    The parameters of the second layers have a 2 in their names; their results add up.
     """
 
-    def param_shapes(self):
-        first = super().param_shapes()
-        return first | {f"{name}2": shape for name, shape in first.items()}
+    def parameters(self):
+        first = super().parameters()
+        return first | {f"{name}2": value for name, value in first.items()}
 
-    def initial_params(self, rng):
-        first = super().initial_params(rng)
-        second = super().initial_params(rng)
-        return first | {f"{name}2": value for name, value in second.items()}
-
-    def forward(self, batch, rng, buffers):
+    def forward(self, batch, rng=None):
         total, caches = 0, []
         for end in ("", "2"):
-            p = {name: self.params[name + end] for name in super().param_shapes()}
+            p = {name: self.params[name + end] for name in super().parameters()}
             e, c_e = layers.embedding_forward(batch.tokens, p["E1"])
             w, c_w = layers.affine_forward(e, p["W2"], p["b2"])
             r, c_r = layers.recurrent_forward(w, p["U"], p["br"], batch.batch_sizes)
             m, c_m = layers.multimodal_forward(
                 w, r, batch.features, batch.sentence, p["Vw"], p["Vr"], p["Vi"], p["bm"]
             )
-            z = buffers.array(f"scores{end}", (len(m), len(p["bo"])), m.dtype)
-            losses, c_o = layers.output_forward(m, p["Wo"], p["bo"], batch.targets, z)
-            total = total + losses
-            caches.append((c_e, c_w, c_r, c_m, c_o))
+            total = total + m
+            caches.append((c_e, c_w, c_r, c_m))
         return total, caches
 
-    def backward(self, dlosses, cache, buffers):
+    def backward(self, dm, cache, memory):
         grads = {}
-        for end, (c_e, c_w, c_r, c_m, c_o) in zip(("", "2"), cache, strict=True):
-            kept = {
-                name: buffers.like(name + end, self.params[name + end])
-                for name in ("E1", "Vi", "Wo")
-            }
+        for end, (c_e, c_w, c_r, c_m) in zip(("", "2"), cache, strict=True):
             g = {}
-            dm, g["Wo"], g["bo"] = layers.output_backward(dlosses, c_o, kept["Wo"])
             dw, dr, _, g["Vw"], g["Vr"], g["Vi"], g["bm"] = layers.multimodal_backward(
-                dm, c_m, kept["Vi"]
+                dm, c_m, memory(f"Vi{end}")
             )
             dx, g["U"], g["br"] = layers.recurrent_backward(dr, c_r)
             de, g["W2"], g["b2"] = layers.affine_backward(dw + dx, c_w)
-            g["E1"] = layers.embedding_backward(de, c_e, kept["E1"])
+            g["E1"] = layers.embedding_backward(de, c_e, memory(f"E1{end}"))
             grads |= {name + end: value for name, value in g.items()}
         return grads
 
@@ -66,8 +53,7 @@ class TwoOfEach(MRNN):
 def two_of_each(rng, dtype=np.float64) -> TwoOfEach:
     small = small_model(rng)
     model = TwoOfEach(small.config, small.vocabulary, rng, dtype)
-    for name in ("Wo", "Wo2"):
-        model.params[name] *= 30
+    model.params["Wo"] *= 30
     return model
 
 

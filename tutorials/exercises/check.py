@@ -29,8 +29,12 @@ import numpy as np
 
 from mrnn_np.data.batches import pack
 from mrnn_np.gradcheck import relative_error
-from mrnn_np.gradient_cases import recurrent_gap
-from mrnn_np.layers import multimodal_forward, recurrent_forward, recurrent_step
+from mrnn_np.layers import (
+    multimodal_forward,
+    recurrent_forward,
+    recurrent_gap,
+    recurrent_step,
+)
 
 STEP = 1e-5
 LIMIT = 1e-7  # right answers stay below 1e-8

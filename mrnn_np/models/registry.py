@@ -1,0 +1,38 @@
+"""The models by name: ``mrnn-np train --model NAME``, and what a checkpoint stores.
+
+A new model is one file beside this one and one line here. The table holds names, not
+classes, so that nothing is imported before it is needed.
+
+Knows: where a model is. Does not know: models.
+"""
+
+import importlib
+
+from mrnn_np.errors import InputError
+
+# NAME -> module, class.
+MODELS = {
+    "mrnn": ("mrnn_np.models.mrnn", "MRNN"),
+}
+
+
+def model_class(name: str) -> type:
+    """Return the class of a model.
+
+    Raises
+    ------
+    InputError : there is none of that name.
+    """
+    if name not in MODELS:
+        raise InputError(f"model {name[:40]!r} is not one of {', '.join(MODELS)}")
+    module, cls = MODELS[name]
+    return getattr(importlib.import_module(module), cls)
+
+
+def model_name(cls: type) -> str:
+    """Return the name of a class of models, the reverse of `model_class`."""
+    return next(
+        name
+        for name, place in MODELS.items()
+        if place == (cls.__module__, cls.__qualname__)
+    )

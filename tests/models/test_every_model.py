@@ -1,0 +1,211 @@
+"""What must hold for every model of the registry, with nothing said of any of them.
+
+Two toy models (toy_models.py) run through it too: whatever works for them works for the
+next one. A new model needs no test here, only its own equations in a file of its own.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from mrnn_np.data.batches import Examples, pack
+from mrnn_np.data.vocabulary import END, SPECIALS, START, UNK
+from mrnn_np.decoding import beam_search
+from mrnn_np.decoding.beam_plain import beam_search_plain
+from mrnn_np.estimator import MRNNCaptioner
+from mrnn_np.gradient_cases import model_case, small_model
+from mrnn_np.gradient_precision import model_comparison
+from mrnn_np.models import MODELS, Ensemble, load_model
+from mrnn_np.models.registry import model_class, model_name
+from mrnn_np.retrieval import log_likelihoods
+from mrnn_np.training import Trainer, TrainingConfig
+
+TOYS = {
+    "last_word": ("toy_models", "LastWord"),
+    "sum": ("toy_models", "Sum"),
+}
+EVERY = [*MODELS, *TOYS]
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch):
+    """Add the toy models to the registry: one line each, as for any model."""
+    for name, place in TOYS.items():
+        monkeypatch.setitem(MODELS, name, place)
+
+
+def drawn(name, seed=0, dtype=np.float32):
+    """Return a model whose words depend on image and history, and some images."""
+    rng = np.random.default_rng(seed)
+    model = small_model(rng, name, dtype)
+    features = rng.standard_normal((7, model.config.image_size)).astype(dtype)
+    model.set_feature_statistics(features)
+    return model, features
+
+
+def some_sentences(count, seed=0, longest=6):
+    rng = np.random.default_rng(seed)
+    return [
+        rng.integers(len(SPECIALS), 9, rng.integers(1, longest + 1)).tolist()
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("name", EVERY)
+def test_gradients(name, dropout):
+    checks = model_case(0, dropout, name)
+    for check in checks:
+        assert check.passed, str(check)
+    model = small_model(np.random.default_rng(0), name)
+    assert {check.name for check in checks} == {*model.params, "all"}
+    for check in model_comparison(0, dropout, name):  # float32, with kept memory
+        assert check.passed, str(check)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_registry_knows_its_class_and_its_parameters(name):
+    model, _ = drawn(name)
+    cls = type(model)
+    assert model_class(name) is cls and model_name(cls) == name
+    table = model.all_parameters()
+    assert {key: value.shape for key, value in model.params.items()} == {
+        key: parameter.shape for key, parameter in table.items()
+    }
+    assert all(value.dtype == np.float32 for value in model.params.values())
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_stepping_equals_the_forward_pass(name):
+    model, features = drawn(name, dtype=np.float64)
+    for words, image in zip(some_sentences(5), features, strict=False):
+        standard = model.standardise(image[None])
+        losses = model.token_losses(pack([words], standard))
+        state = model.start(standard)
+        for word, target, loss in zip(
+            [START, *words], [*words, END], losses, strict=True
+        ):
+            log_probs, state = model.step(np.array([word]), state)
+            np.testing.assert_allclose(np.exp(log_probs).sum(), 1, rtol=1e-12)
+            np.testing.assert_allclose(-log_probs[0, target], loss, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_batch_a_sentence_is_in_makes_no_difference(name):
+    model, features = drawn(name, dtype=np.float64)
+    sentences, standard = some_sentences(7), model.standardise(features)
+    together = pack(sentences, standard)
+    losses = model.token_losses(together)
+    for n in range(7):
+        alone = pack([sentences[n]], standard[n : n + 1])
+        found = losses[together.order[together.sentence] == n]
+        np.testing.assert_allclose(found, model.token_losses(alone), rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", EVERY)
+def test_beam_search_equals_the_plain_one_and_never_says_unk(name, dtype):
+    model, features = drawn(name, dtype=dtype)
+    model.params["bo"][UNK] += 20  # the likeliest word everywhere
+    standard = model.standardise(features)
+    tolerance = 1e-4 if dtype == np.float32 else 1e-9
+    for beam in (1, 3):
+        found = beam_search(model, standard, beam, 6, n_best=beam)
+        for image, captions in zip(standard, found, strict=True):
+            plain = beam_search_plain(model, image, beam, 6, n_best=beam)
+            if dtype == np.float64:  # in float32 two sentences may be equally likely
+                assert [c.tokens for c in captions] == [c.tokens for c in plain]
+            np.testing.assert_allclose(
+                [c.log_prob for c in captions], [c.log_prob for c in plain],
+                rtol=tolerance,
+            )  # fmt: skip
+            assert not any(set(c.tokens) & set(SPECIALS) for c in captions)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_all_pairs_at_once_equal_pair_by_pair(name):
+    model, features = drawn(name)
+    sentences = some_sentences(12)
+    scores, _ = log_likelihoods(model, features, sentences)
+    words = model.vocabulary.words
+    texts = [" ".join(words[i] for i in sentence) for sentence in sentences]
+    for image, column in zip(features, scores.T, strict=True):
+        expected = model.log_likelihood(np.tile(image, (len(texts), 1)), texts)
+        np.testing.assert_allclose(column, expected, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_checkpoint_comes_back_as_it_was(name, tmp_path):
+    model, features = drawn(name)
+    model.save(tmp_path / "m.npz")
+    back = load_model(tmp_path / "m.npz")
+    assert type(back) is type(model) and back.config == model.config
+    assert back.fingerprint() == model.fingerprint()
+    assert back.caption(features) == model.caption(features)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_an_ensemble_is_the_mean_of_its_members(name):
+    members = [drawn(name, seed)[0] for seed in (1, 2)]
+    members[1].vocabulary = members[0].vocabulary
+    both, (_, features) = Ensemble(members), drawn(name, 1)
+    texts = ["a b c", "b", "d d a b"]
+    found = both.log_likelihood(features[:3], texts)
+    assert np.isfinite(found).all()
+    twice = Ensemble([members[0], members[0]])
+    np.testing.assert_allclose(
+        twice.log_likelihood(features[:3], texts),
+        members[0].log_likelihood(features[:3], texts),
+        rtol=1e-5,
+    )
+    assert both.caption(features)[0].tokens is not None
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_few_sentences_are_overfitted(name):
+    model, features = drawn(name)
+    model = type(model)(
+        dataclasses.replace(
+            model.config,
+            **{
+                field.name: 24
+                for field in dataclasses.fields(model.config)
+                if field.name.endswith("_size") and field.name != "image_size"
+            },
+        ),
+        model.vocabulary,
+        np.random.default_rng(0),
+    )
+    model.set_feature_statistics(features)
+    # Each word follows one other only, so that even the last word alone would do.
+    sentences = [[4 + n, 11 - n] for n in range(3)]
+    examples = Examples(sentences, np.arange(3), model.standardise(features))
+    config = TrainingConfig(
+        epochs=150, batch_size=3, learning_rate=0.02, patience=150, schedule="constant"
+    )
+    first = model.mean_loss(examples)
+    Trainer(model, config, verbose=False).fit(examples, examples)
+    assert model.mean_loss(examples) < 0.1 < 1 < first
+    words = model.vocabulary.words
+    for image, sentence in zip(features, sentences, strict=False):
+        (caption,) = model.caption(image[None])
+        assert caption.tokens == tuple(words[i] for i in sentence)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_estimator_clones_and_searches_a_grid(name):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((18, 4)).astype(np.float32)
+    y = [["a dog runs", "a dog"] if row[0] > 0 else ["the cat sits"] for row in X]
+    captioner = MRNNCaptioner(
+        model=name, epochs=2, batch_size=8, min_word_count=1, random_state=0,
+        embedding_size=5, recurrent_size=6, multimodal_size=7,
+    )  # fmt: skip
+    assert clone(captioner).get_params() == captioner.get_params()
+    search = GridSearchCV(captioner, {"learning_rate": [1e-3, 1e-2]}, cv=2)
+    search.fit(X, y)
+    assert type(search.best_estimator_.model_) is model_class(name)
+    assert len(search.predict(X)) == 18 and np.isfinite(search.score(X, y))
