@@ -62,14 +62,14 @@ def best_of_output(
 
     Parameters
     ----------
-    m : (n, M) float32, destroyed; Wo : (M, V), bo : (V,) float32.
+    m : (n, M) float32; Wo : (M, V), bo : (V,) float32.
 
     Returns
     -------
     ends (n,), log_probs (n, k) and words (n, k), see `best_next_plain`.
     """
     n, V = len(m), len(bo)
-    m /= LN2
+    m = m / LN2  # not in place: a model's state may be the same array
     bo = bo / LN2
     ends, log_sum = np.empty(n, np.float32), np.empty(n, np.float32)
     best = np.empty((n, min(k, V - len(SPECIALS))), np.float32)

@@ -54,8 +54,7 @@ class MultimodalCaptioner(Captioner):
         """Feed one word to each of n sentences; return m (n, M) and the new state."""
         image = state["image"]
         text, after = self.text_step(tokens, state)
-        text += image
-        m, _ = stanh_forward(text)
+        m, _ = stanh_forward(text + image)
         return m, {**after, "image": image}
 
     def text_terms(

@@ -109,7 +109,7 @@ def test_the_batch_a_sentence_is_in_makes_no_difference(name):
 @pytest.mark.parametrize("name", EVERY)
 def test_beam_search_equals_the_plain_one_and_never_says_unk(name, dtype):
     model, features = drawn(name, dtype=dtype)
-    model.params["bo"][UNK] += 20  # the likeliest word everywhere
+    model.params["bo"][UNK] += 4  # the likeliest word nearly everywhere
     standard = model.standardise(features)
     tolerance = 1e-4 if dtype == np.float32 else 1e-9
     for beam in (1, 3):
