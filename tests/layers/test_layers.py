@@ -49,10 +49,12 @@ def test_kernels_equal_their_plain_twins(dtype, tolerance):
     relu_step_kernel(a, b, c[0], out)
     np.testing.assert_allclose(out, relu_step_plain(a, b, c[0]), atol=tolerance)
     draws = rng.integers(0, 1 << 16, 35, np.uint16)
+    draws[:3] = 39_999, 40_000, 40_001  # the threshold itself is kept
     dropped = np.empty(35, dtype)
     drop(a.ravel(), draws, 40_000, 1.7, dropped)
     np.testing.assert_array_equal(dropped, drop_plain(a.ravel(), draws, 40_000, 1.7))
     assert 0 < np.count_nonzero(dropped) < 35
+    assert (dropped[:3] != 0).tolist() == [False, True, True]
     index = rng.integers(0, 4, 7)
     fast, plain = np.zeros((4, 5), dtype), np.zeros((4, 5), dtype)
     scatter_add_rows(fast, index, a)

@@ -146,6 +146,15 @@ def test_standardised_features_have_mean_0_and_deviation_1(golden):
     np.testing.assert_allclose(standard.std(axis=0), expected, atol=1e-12)
 
 
+def test_a_feature_that_varies_by_rounding_alone_is_not_blown_up(golden):
+    model = model_of(golden)
+    features = np.random.default_rng(0).standard_normal((50, 6))
+    features[:, 2] = 7 + 1e-7 * features[:, 2]
+    model.set_feature_statistics(features)
+    assert model.feature_scale[2] == 1
+    assert np.abs(model.standardise(features)[:, 2]).max() < 1e-6
+
+
 @pytest.mark.parametrize(
     ("features", "part"),
     [
