@@ -72,7 +72,7 @@ class RunFolder:
             return
         if resume and not self.path.is_dir():
             raise InputError(f"{self.path}: no such folder, nothing to resume")
-        with only_run(self.last):
+        with _removed_if_empty(self.path), only_run(self.last):
             check_places(
                 npz_output(self.last, "--out", "checkpoint"),
                 npz_output(self.best, "--out", "checkpoint"),
@@ -188,6 +188,18 @@ class RunFolder:
         lines = [json.dumps(entry) + "\n" for entry in state["history"]]
         with atomic_write(self.log) as temporary:
             temporary.write_text("".join(lines), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _removed_if_empty(folder: Path) -> Iterator[None]:
+    """Leave no new folder behind where nothing was written to it."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # the first that holds something ends it
+            for path in new:
+                path.rmdir()
 
 
 def _is_of_one_epoch(text: str) -> bool:
