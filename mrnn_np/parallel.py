@@ -25,7 +25,6 @@ Knows: who computes. Does not know: what is computed, files.
 
 import asyncio
 import contextlib
-import functools
 import logging
 import os
 import threading
@@ -158,7 +157,13 @@ def _by_processes(
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     share = max(1, cpu_count() // jobs)
-    parallel = Parallel(jobs, "loky", return_as="generator_unordered")
+    parallel = Parallel(
+        jobs,
+        "loky",
+        return_as="generator_unordered",
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+    )
     try:
         yield from _quietly(
             parallel(
@@ -177,26 +182,30 @@ def _in_process(function: Callable, threads: int, number: int, item) -> tuple[in
     """Call the function in a process that has its share of the cores for BLAS."""
     from threadpoolctl import threadpool_limits
 
-    _end_with_parent()
     with threadpool_limits(threads):
         return number, function(item)
 
 
-@functools.cache
-def _end_with_parent() -> None:
-    """See to it, once, that this process ends soon after the one that started it.
+def _end_with(parent: int) -> None:
+    """See to it that this process ends soon after the one that started it.
 
-    One that is killed cannot tell its workers, who would wait for ever for more blocks,
-    with the memory of a network each.
+    One that is killed cannot tell its workers, who would wait for minutes for more
+    blocks, with the memory of a network each. Whoever has lost its parent is given
+    another one by the system.
+
+    Parameters
+    ----------
+    parent : the number of the process that started this one. It is not asked for here:
+        a worker takes half a second to come so far, and may be an orphan by then.
     """
-    parent = os.getppid()
 
-    def watch():
+    def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    if os.name != "nt":  # Windows keeps the number of a parent that is gone
+        threading.Thread(target=watch, daemon=True).start()
 
 
 # --- a Dask cluster -------------------------------------------------------------------

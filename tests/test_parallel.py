@@ -381,22 +381,38 @@ def test_somebody_else_listens(word, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not tell who is an orphan")
-def test_workers_end_with_a_process_that_was_killed():
+@pytest.mark.parametrize("moment", ["fork", "launch", 0.05, 0.4, 0.8, 1.2, 2.0])
+def test_workers_end_with_a_process_that_was_killed(moment):
+    # Killed as soon as a worker was forked; when it had been sent all that it needs to
+    # start, but had not started; or so many seconds after the first may have been.
     code = (
-        "import os, time\n"
+        "import os, signal, sys, time\n"
+        "from joblib.externals.loky.backend import fork_exec, popen_loky_posix\n"
         "from mrnn_np.parallel import Workers, spread\n"
         "def work(item):\n"
-        "    print(os.getpid(), flush=True)\n"
         "    time.sleep(0.1)\n"
+        "def then_end(function):\n"
+        "    def ends(*args, **options):\n"
+        "        function(*args, **options)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return ends\n"
+        "if sys.argv[1] == 'fork':\n"
+        "    fork_exec.fork_exec = then_end(fork_exec.fork_exec)\n"
+        "if sys.argv[1] == 'launch':\n"
+        "    popen = popen_loky_posix.Popen\n"
+        "    popen._launch = then_end(popen._launch)\n"
+        "print('ready', flush=True)\n"
         "list(spread(work, range(10_000), Workers('processes', 2)))\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as main:
-        workers = set()
-        while len(workers) < 2:
-            workers.add(main.stdout.readline())
-        main.kill()
-        # It ends when the last who could write into the pipe is gone.
-        main.communicate(timeout=60)
+    command = [sys.executable, "-c", code, str(moment)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        assert p.stdout.readline() == b"ready\n"
+        if isinstance(moment, float):
+            time.sleep(moment)
+            p.kill()
+        # They end when the last who could write into them is gone.
+        p.communicate(timeout=60)
+        assert p.returncode == -signal.SIGKILL
 
 
 def test_other_versions_are_refused():
