@@ -177,9 +177,9 @@ def test_a_block_that_ends_its_workers_is_given_up(cluster, workers, monkeypatch
 class OnlyHere(ImageFolder):
     """A folder that other machines do not see."""
 
-    def open(self, name):
+    def read(self, name):
         assert os.getpid() == HERE, "a worker has looked for the file of an image"
-        return super().open(name)
+        return super().read(name)
 
 
 HERE = os.getpid()
