@@ -27,6 +27,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import threading
 import time
 import warnings
@@ -138,9 +139,16 @@ def _by_threads(
             raise
 
 
-def _quietly(results: Iterator) -> Iterator:
-    """Yield joblib's results; of those that nobody wants any more it says nothing."""
+def _quietly(results: Iterator, begin: Callable[[], None] | None = None) -> Iterator:
+    """Yield joblib's results; of those that nobody wants any more it says nothing.
+
+    Parameters
+    ----------
+    begin : is called first. If it raises, nobody wants any.
+    """
     try:
+        if begin:
+            begin()
         # Not "yield from": it would end `results` itself, with a warning.
         for result in results:  # noqa: UP028
             yield result
@@ -164,18 +172,52 @@ def _by_processes(
         initializer=_end_with,
         initargs=(os.getpid(),),
     )
+    tasks = (delayed(_in_process)(function, share, *task) for task in enumerate(items))
     try:
-        yield from _quietly(
-            parallel(
-                delayed(_in_process)(function, share, *task)
-                for task in enumerate(items)
-            )
-        )
+        with contextlib.ExitStack() as asked_later:
+            asked_later.enter_context(_unasked())
+            yield from _quietly(parallel(tasks), asked_later.close)
     except TerminatedWorkerError:
         raise InputError(
             f"a worker process was ended from outside: is there too little memory? "
             f"Take fewer --jobs; {KEPT}"
         ) from None
+
+
+@contextlib.contextmanager
+def _unasked() -> Iterator[None]:
+    """Start processes that nobody asks to end but the one that starts them.
+
+    Ctrl-C reaches all processes of a terminal, and one that has only begun to start
+    would answer with a traceback. What this process is asked meanwhile is answered at
+    the end, with KeyboardInterrupt if it is that.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as tracker_of_loky
+
+    # To start one of these lets all signals through again.
+    resource_tracker.ensure_running()
+    tracker_of_loky.ensure_running()
+    asks, asked, handlers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}, [], {}
+    # What is blocked here is blocked in every process that is started. In this one it
+    # reaches some other thread, and Python calls the handler in the main thread.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, asks)
+    if threading.current_thread() is threading.main_thread():
+        for number in asks:
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                handlers[number] = signal.signal(number, lambda n, _: asked.append(n))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in asked:
+            signal.raise_signal(number)
 
 
 def _in_process(function: Callable, threads: int, number: int, item) -> tuple[int, Any]:

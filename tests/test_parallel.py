@@ -415,6 +415,33 @@ def test_workers_end_with_a_process_that_was_killed(moment):
         assert p.returncode == -signal.SIGKILL
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_workers_say_nothing_when_all_are_asked_to_end(number):
+    code = (
+        "import os, signal, sys, time\n"
+        "from joblib.externals.loky.backend.popen_loky_posix import Popen\n"
+        "from mrnn_np.parallel import Workers, spread\n"
+        "launch = Popen._launch\n"
+        "def launches(*args):\n"
+        "    launch(*args)\n"
+        f"    os.killpg(0, {number:d})\n"
+        "Popen._launch = launches\n"
+        f"signal.signal({number:d}, signal.default_int_handler)\n"
+        "try:\n"
+        "    list(spread(abs, range(10_000), Workers('processes', 2)))\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped', flush=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        timeout=60,
+        start_new_session=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"stopped\n", b"")
+
+
 def test_other_versions_are_refused():
     versions = {name: "1.0" for name in PACKAGES}
     here = {"packages": {"python": "3.11.7.final.0", **versions}}
