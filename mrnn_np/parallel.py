@@ -153,9 +153,17 @@ def _quietly(results: Iterator, begin: Callable[[], None] | None = None) -> Iter
         for result in results:  # noqa: UP028
             yield result
     finally:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "[0-9]+ tasks", UserWarning)
-            results.close()
+        # Its thread may still look for a block that was just dropped.
+        hook = threading.excepthook
+        threading.excepthook = lambda args: (
+            None if "ExecutorManager" in str(args.thread) else hook(args)
+        )
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "[0-9]+ tasks", UserWarning)
+                results.close()
+        finally:
+            threading.excepthook = hook
 
 
 def _by_processes(
@@ -199,13 +207,15 @@ def _unasked() -> Iterator[None]:
 
     from joblib.externals.loky.backend import resource_tracker as tracker_of_loky
 
-    # To start one of these lets all signals through again.
-    resource_tracker.ensure_running()
-    tracker_of_loky.ensure_running()
     asks, asked, handlers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}, [], {}
     # What is blocked here is blocked in every process that is started. In this one it
     # reaches some other thread, and Python calls the handler in the main thread.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, asks)
+    # These tidy up after all others. They heed no Ctrl-C, but a terminal that is
+    # closed; and whoever starts one lets Ctrl-C through again.
+    resource_tracker.ensure_running()
+    tracker_of_loky.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, asks)
     if threading.current_thread() is threading.main_thread():
         for number in asks:
             if signal.getsignal(number) not in (signal.SIG_IGN, None):

@@ -416,8 +416,9 @@ def test_workers_end_with_a_process_that_was_killed(moment):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_workers_say_nothing_when_all_are_asked_to_end(number):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_workers_say_nothing_when_all_are_asked_to_end(name):
+    number = getattr(signal, name)
     code = (
         "import os, signal, sys, time\n"
         "from joblib.externals.loky.backend.popen_loky_posix import Popen\n"
