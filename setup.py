@@ -41,7 +41,7 @@ setup(
         "numba>=0.58",
         "pillow>=9.4",
         "scikit-learn>=1.3",
-        "joblib>=1.4",  # results as they come; comes with scikit-learn
+        "joblib>=1.5",  # tells workers whose they are; comes with scikit-learn
         "tqdm>=4.64",
         "tomli>=2.0; python_version < '3.11'",
     ],

@@ -19,6 +19,7 @@ from mrnn_np.untrusted import array_of, take, texts_of
 
 BETWEEN = " + "  # the sources of joined features
 ROWS = 1024  # checked at a time: 17 MB of 4,096 numbers each
+UNKNOWN = -1  # stands for the checksum of a picture that has none
 
 
 class Features:
@@ -33,6 +34,8 @@ class Features:
     dataset : as on the command line, for messages.
     failed : image name -> why it has no row.
     source : the file they came from, for messages.
+    checksums : image name -> CRC-32 of the file of the picture that the row is of.
+        Pictures that are no files have none, and older files of features have none.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Features:
         dataset: str = "",
         failed: Mapping[str, str] | None = None,
         source: str = "",
+        checksums: Mapping[str, int] | None = None,
     ) -> None:
         self.names = tuple(names)
         self.matrix = matrix
@@ -50,6 +54,7 @@ class Features:
         self.dataset = dataset
         self.failed = dict(failed or {})
         self.source = source
+        self.checksums = dict(checksums or {})
         self._rows = {name: row for row, name in enumerate(self.names)}
         if matrix.ndim != 2 or not len(self._rows) == len(self.names) == len(matrix):
             raise InputError(
@@ -103,6 +108,9 @@ class Features:
             "failed": self.failed,
         }
         arrays = {"names": np.array(self.names, dtype=str), "features": self.matrix}
+        if self.checksums:
+            known = [self.checksums.get(name, UNKNOWN) for name in self.names]
+            arrays["checksums"] = np.array(known, np.int64)
         save_arrays(path, "features", header, arrays)
 
     @classmethod
@@ -123,6 +131,7 @@ class Features:
             take(header, "dataset", str, path),
             failed,
             str(path),
+            checksums_of(arrays, names, path),
         )
         made.check_finite()
         return made
@@ -179,3 +188,19 @@ class Features:
         rows = [[part._rows[name] for name in names] for part in parts]
         matrix = np.hstack([p.matrix[r] for p, r in zip(parts, rows, strict=True)])
         return cls(names, matrix, extractor, parts[0].dataset, failed, source)
+
+
+def checksums_of(
+    arrays: Mapping[str, np.ndarray], names: Sequence[str], path: str | Path
+) -> dict[str, int]:
+    """Return image name -> checksum where a file of features knows it.
+
+    Raises
+    ------
+    InputError : not an integer for each of the names.
+    """
+    if "checksums" not in arrays:
+        return {}
+    values = array_of(arrays, "checksums", "iu", (len(names),), path).tolist()
+    known = zip(names, values, strict=True)
+    return {name: value for name, value in known if value != UNKNOWN}

@@ -16,6 +16,7 @@ import logging
 import os
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -187,7 +188,23 @@ def read_file(path: Path) -> bytes:
     return read_bounded(path, LARGEST_BYTES, "an image")
 
 
-class SentImages:
+class ImageFiles:
+    """Images that are files: who reads a file by name can open it and tell it apart.
+
+    A subclass has ``read(name)``, which returns the content of a file and what to call
+    it in an error.
+    """
+
+    def open(self, name: str) -> Image.Image:
+        """Return the picture in RGB; InputError when it is missing or broken."""
+        return load_image(*self.read(name))
+
+    def checksum(self, name: str) -> int:
+        """Return the CRC-32 of a file's content; InputError when it cannot be read."""
+        return zlib.crc32(self.read(name)[0])
+
+
+class SentImages(ImageFiles):
     """Some images as the contents of their files: what goes to another machine.
 
     Parameters
@@ -199,12 +216,12 @@ class SentImages:
     def __init__(self, contents: dict[str, tuple[bytes, str] | InputError]) -> None:
         self.contents = contents
 
-    def open(self, name: str) -> Image.Image:
-        """Return the picture in RGB; InputError when it is missing or broken."""
+    def read(self, name: str) -> tuple[bytes, str]:
+        """Return the content of a file and what to call it; InputError as it was."""
         content = self.contents[name]
         if isinstance(content, InputError):
             raise content
-        return load_image(*content)
+        return content
 
 
 def send_images(images: object, names: list[str]) -> object:
@@ -226,7 +243,7 @@ def send_images(images: object, names: list[str]) -> object:
     return SentImages(contents)
 
 
-class ImageFolder:
+class ImageFolder(ImageFiles):
     """The images of one folder, by file name.
 
     Parameters
@@ -248,10 +265,6 @@ class ImageFolder:
         # A name with a folder in it (or "..") would lead out of this one.
         return Path(name).name == name and os.path.isfile(self.path / name)
 
-    def open(self, name: str) -> Image.Image:
-        """Return the picture in RGB; InputError when it is missing or broken."""
-        return load_image(*self.read(name))
-
     def read(self, name: str) -> tuple[bytes, str]:
         """Return the content of a file and its path; InputError as of `open`."""
         if name not in self:
@@ -259,7 +272,7 @@ class ImageFolder:
         return read_file(self.path / name), str(self.path / name)
 
 
-class ImageZip:
+class ImageZip(ImageFiles):
     """The images of a zip archive, by file name, in whatever subfolder they lie.
 
     The archive is opened when it is first used and once in each process, so the
@@ -312,10 +325,6 @@ class ImageZip:
         self._open_archive()
         return name in self._members
 
-    def open(self, name: str) -> Image.Image:
-        """Return the picture in RGB; InputError when it is missing or broken."""
-        return load_image(*self.read(name))
-
     def read(self, name: str) -> tuple[bytes, str]:
         """Return the content of a file and what to call it; InputError as of `open`."""
         if name not in self:
@@ -323,6 +332,12 @@ class ImageZip:
         label = f"{self.path}: {name}"
         member = self._members[name]
         return read_member(self._archive, member, LARGEST_BYTES, label), label
+
+    def checksum(self, name: str) -> int:
+        """Return the CRC-32 of a file's content, which the archive knows unread."""
+        if name not in self:
+            raise InputError(f"{self.path}: holds no image {name!r}")
+        return self._members[name].CRC
 
 
 class NoImages:

@@ -23,16 +23,15 @@ def gemm_speed(jobs: int) -> float:
     The better of two ways to keep `jobs` cores busy: one product at a time in a BLAS
     of `jobs` threads, or `jobs` products at once in a BLAS of one thread each.
     """
-    from joblib import Parallel, delayed
     from threadpoolctl import threadpool_limits
+
+    from mrnn_np.parallel import Workers, spread
 
     with threadpool_limits(jobs):
         together = products(SECONDS)
-    with threadpool_limits(1):
-        apart = sum(
-            Parallel(jobs, "threading")(delayed(products)(SECONDS) for _ in range(jobs))
-        )
-    return max(together, apart)
+    # By `spread`, which takes care of threads that Ctrl-C leaves at work.
+    apart = spread(products, [SECONDS] * jobs, Workers("threads", jobs))
+    return max(together, sum(speed for _, speed in apart))
 
 
 def products(seconds: float) -> float:

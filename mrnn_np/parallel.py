@@ -25,9 +25,9 @@ Knows: who computes. Does not know: what is computed, files.
 
 import asyncio
 import contextlib
-import functools
 import logging
 import os
+import signal
 import threading
 import time
 import warnings
@@ -139,16 +139,31 @@ def _by_threads(
             raise
 
 
-def _quietly(results: Iterator) -> Iterator:
-    """Yield joblib's results; of those that nobody wants any more it says nothing."""
+def _quietly(results: Iterator, begin: Callable[[], None] | None = None) -> Iterator:
+    """Yield joblib's results; of those that nobody wants any more it says nothing.
+
+    Parameters
+    ----------
+    begin : is called first. If it raises, nobody wants any.
+    """
     try:
+        if begin:
+            begin()
         # Not "yield from": it would end `results` itself, with a warning.
         for result in results:  # noqa: UP028
             yield result
     finally:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "[0-9]+ tasks", UserWarning)
-            results.close()
+        # Its thread may still look for a block that was just dropped.
+        hook = threading.excepthook
+        threading.excepthook = lambda args: (
+            None if "ExecutorManager" in str(args.thread) else hook(args)
+        )
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "[0-9]+ tasks", UserWarning)
+                results.close()
+        finally:
+            threading.excepthook = hook
 
 
 def _by_processes(
@@ -158,14 +173,18 @@ def _by_processes(
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     share = max(1, cpu_count() // jobs)
-    parallel = Parallel(jobs, "loky", return_as="generator_unordered")
+    parallel = Parallel(
+        jobs,
+        "loky",
+        return_as="generator_unordered",
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+    )
+    tasks = (delayed(_in_process)(function, share, *task) for task in enumerate(items))
     try:
-        yield from _quietly(
-            parallel(
-                delayed(_in_process)(function, share, *task)
-                for task in enumerate(items)
-            )
-        )
+        with contextlib.ExitStack() as asked_later:
+            asked_later.enter_context(_unasked())
+            yield from _quietly(parallel(tasks), asked_later.close)
     except TerminatedWorkerError:
         raise InputError(
             f"a worker process was ended from outside: is there too little memory? "
@@ -173,30 +192,72 @@ def _by_processes(
         ) from None
 
 
+@contextlib.contextmanager
+def _unasked() -> Iterator[None]:
+    """Start processes that nobody asks to end but the one that starts them.
+
+    Ctrl-C reaches all processes of a terminal, and one that has only begun to start
+    would answer with a traceback. What this process is asked meanwhile is answered at
+    the end, with KeyboardInterrupt if it is that.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as tracker_of_loky
+
+    asks, asked, handlers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}, [], {}
+    # What is blocked here is blocked in every process that is started. In this one it
+    # reaches some other thread, and Python calls the handler in the main thread.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, asks)
+    # These tidy up after all others. They heed no Ctrl-C, but a terminal that is
+    # closed; and whoever starts one lets Ctrl-C through again.
+    resource_tracker.ensure_running()
+    tracker_of_loky.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, asks)
+    if threading.current_thread() is threading.main_thread():
+        for number in asks:
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                handlers[number] = signal.signal(number, lambda n, _: asked.append(n))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in asked:
+            signal.raise_signal(number)
+
+
 def _in_process(function: Callable, threads: int, number: int, item) -> tuple[int, Any]:
     """Call the function in a process that has its share of the cores for BLAS."""
     from threadpoolctl import threadpool_limits
 
-    _end_with_parent()
     with threadpool_limits(threads):
         return number, function(item)
 
 
-@functools.cache
-def _end_with_parent() -> None:
-    """See to it, once, that this process ends soon after the one that started it.
+def _end_with(parent: int) -> None:
+    """See to it that this process ends soon after the one that started it.
 
-    One that is killed cannot tell its workers, who would wait for ever for more blocks,
-    with the memory of a network each.
+    One that is killed cannot tell its workers, who would wait for minutes for more
+    blocks, with the memory of a network each. Whoever has lost its parent is given
+    another one by the system.
+
+    Parameters
+    ----------
+    parent : the number of the process that started this one. It is not asked for here:
+        a worker takes half a second to come so far, and may be an orphan by then.
     """
-    parent = os.getppid()
 
-    def watch():
+    def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    if os.name != "nt":  # Windows keeps the number of a parent that is gone
+        threading.Thread(target=watch, daemon=True).start()
 
 
 # --- a Dask cluster -------------------------------------------------------------------

@@ -7,6 +7,7 @@ result depends on: blocks of other inputs are refused, not mixed in.
 Knows: folders, files, fingerprints. Does not know: what is computed, and by whom.
 """
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -55,8 +56,8 @@ class Parts:
             return
         # A name that begins with a dot is a file that was being written at the end.
         for file in (*self.folder.glob("*-*.npz"), *self.folder.glob(".*-*")):
-            file.unlink()
-        if not any(self.folder.iterdir()):
+            file.unlink(missing_ok=True)  # another run of the same may do so too
+        with contextlib.suppress(OSError):  # not empty
             self.folder.rmdir()
 
 

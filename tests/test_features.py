@@ -1,19 +1,22 @@
 """Feature files: rows by name, blocks that survive, broken pictures, other CNNs."""
 
 import dataclasses
+import os
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import mrnn_np.extraction
+from mrnn_np.data.pictures import ImageTree, ImageUnion
 from mrnn_np.data.scenes import SceneImages
 from mrnn_np.data.scenes.features import SceneFeatures
 from mrnn_np.errors import InputError
 from mrnn_np.extraction import compact, extract_features
 from mrnn_np.extractors import check_same_extractor, identity, load_extractor
 from mrnn_np.features import Features
-from mrnn_np.images import ImageFolder, NoImages
+from mrnn_np.images import ImageFolder, ImageZip, NoImages
 from mrnn_np.parallel import Workers
 from mrnn_np.storage import save_arrays
 
@@ -148,6 +151,116 @@ def test_broken_images_are_named_skipped_and_listed(tmp_path, capsys):
     mended = extract_features(images, names, Brightness(), goal, resume=True)
     assert mended.names == ("0.png", "bad.png", "2.png")
     assert set(mended.failed) == {"gone.png"}
+
+
+def zipped(folder, path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, f"inner/{file.name}")
+    return ImageZip(path)
+
+
+@pytest.mark.parametrize("kind", [ImageFolder, ImageTree, zipped, "union"])
+def test_resume_notices_pictures_that_were_replaced(kind, tmp_path, capsys):
+    folder, goal, new = tmp_path / "images", tmp_path / "f.npz", tmp_path / "new.npz"
+    make_folder(folder, "red", "lime", "blue", "white", "black", "gray")
+
+    def images():
+        if kind == "union":
+            return ImageUnion([ImageFolder(tmp_path), ImageTree(folder)])
+        return kind(folder, tmp_path / "i.zip") if kind is zipped else kind(folder)
+
+    Image.new("RGB", (5, 4), "red").save(folder / "0.png", "BMP")
+    names = images().names()
+    first = extract_features(images(), names, Brightness(), goal)
+    # The same size in bytes, and the same times.
+    before = (folder / "0.png").stat()
+    Image.new("RGB", (5, 4), "aqua").save(folder / "0.png", "BMP")
+    os.utime(folder / "0.png", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (folder / "0.png").stat().st_size == before.st_size
+    Image.new("RGB", (3, 3), "yellow").save(folder / "4.png")
+    (folder / "5.png").write_bytes(b"no picture")
+    capsys.readouterr()
+    found = extract_features(images(), names, Brightness(), goal, resume=True)
+    error = capsys.readouterr().err
+    assert ": 3 (0.png, 4.png, 5.png); computing these anew" in error
+    assert found.rows(["0.png", "1.png"]).tolist() == [[0, 255, 255], [0, 255, 0]]
+    assert list(found.failed) == ["5.png"] and "5.png" not in found
+    assert np.array_equal(found.rows(["2.png"]), first.rows(["2.png"]))
+    extract_features(images(), names, Brightness(), new)
+    assert goal.read_bytes() == new.read_bytes()
+    extract_features(images(), names, Brightness(), goal, resume=True)
+    assert "replaced" not in capsys.readouterr().err
+
+
+def test_a_run_that_was_interrupted_notices_them_too(tmp_path, capsys, monkeypatch):
+    images = make_folder(tmp_path / "images", *["red"] * 14)
+    names = [f"{i}.png" for i in range(14)]
+    goal, new = tmp_path / "f.npz", tmp_path / "new.npz"
+    read = ImageFolder.read
+
+    def stopped_at(name):
+        def reads(images, asked):
+            if asked == name:
+                raise KeyboardInterrupt
+            return read(images, asked)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(ImageFolder, "read", reads)
+            extract_features(images, names, Brightness(), goal, resume=True)
+
+    stopped_at("8.png")
+    Image.new("RGB", (5, 4), "lime").save(images.path / "1.png")
+    stopped_at("11.png")
+    assert ": 1 (1.png); computing" in capsys.readouterr().err
+    # By then it was computed anew, with 8, 9 and 10, and there is nothing to notice.
+    extract_features(images, names, Brightness(), goal, resume=True)
+    assert "replaced" not in capsys.readouterr().err
+    extract_features(images, names, Brightness(), new)
+    assert goal.read_bytes() == new.read_bytes()
+    assert Features.load(goal).rows(["1.png"]).tolist() == [[0, 255, 0]]
+
+
+def test_pictures_that_are_gone_keep_their_features(tmp_path, capsys):
+    images = make_folder(tmp_path / "images", "red", "blue")
+    goal = tmp_path / "f.npz"
+    before = extract_features(images, images.names(), Brightness(), goal)
+    (images.path / "0.png").unlink()
+    names = list(before.names)
+    after = extract_features(images, names, Brightness(), goal, resume=True)
+    assert np.array_equal(after.rows(names), before.rows(names))
+    assert after.checksums == before.checksums and len(before.checksums) == 2
+    assert "replaced" not in capsys.readouterr().err
+
+
+def test_files_without_checksums_are_resumed_as_they_were(tmp_path, capsys):
+    images = make_folder(tmp_path / "images", "red", "blue")
+    goal = tmp_path / "f.npz"
+    older = extract_features(images, ["0.png"], Brightness(), goal)
+    older.checksums = {}
+    older.save(goal)
+    with np.load(goal) as arrays:
+        assert "checksums" not in arrays
+    assert Features.load(goal).checksums == {}
+    Image.new("RGB", (5, 4), "lime").save(images.path / "0.png")
+    new = extract_features(images, images.names(), Brightness(), goal, resume=True)
+    assert new.rows(["0.png", "1.png"]).tolist() == [[255, 0, 0], [0, 0, 255]]
+    assert list(Features.load(goal).checksums) == ["1.png"]
+    assert "replaced" not in capsys.readouterr().err
+    # Of the added picture it is known.
+    Image.new("RGB", (5, 4), "lime").save(images.path / "1.png")
+    new = extract_features(images, images.names(), Brightness(), goal, resume=True)
+    assert new.rows(["1.png"]).tolist() == [[0, 255, 0]]
+
+
+@pytest.mark.parametrize("wrong", [[1], [[1, 2]], ["a", "b"], [0.5, 1.0]])
+def test_checksums_of_another_form_are_refused(wrong, tmp_path):
+    header = {"extractor": identity(Brightness()), "dataset": "", "failed": {}}
+    arrays = {"names": np.array(["a", "b"]), "features": np.ones((2, 3), np.float16)}
+    arrays["checksums"] = np.array(wrong)
+    save_arrays(tmp_path / "f.npz", "features", header, arrays)
+    with pytest.raises(InputError, match=r"f\.npz: checksums (holds|is of shape)"):
+        Features.load(tmp_path / "f.npz")
 
 
 def test_no_picture_at_all(tmp_path):

@@ -4,7 +4,8 @@ import joblib
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from mrnn_np.machine import products, within_cores
+from mrnn_np import machine, parallel
+from mrnn_np.machine import gemm_speed, products, within_cores
 
 
 def blas_threads():
@@ -28,3 +29,26 @@ def test_no_more_blas_threads_than_cores(monkeypatch, threads, cores, expected):
 
 def test_some_multiply_adds_a_second_are_made():
     assert products(0.01) > 1e6
+
+
+def test_the_speed_is_the_better_of_two_ways(monkeypatch):
+    speeds = iter([5.0, 3.0, 4.0, 9.0, 2.0, 3.0])
+    monkeypatch.setattr(machine, "products", lambda seconds: next(speeds))
+    assert gemm_speed(2) == 7.0
+    assert gemm_speed(2) == 9.0
+
+
+def test_threads_that_measure_may_be_left_at_work(monkeypatch):
+    def stopped(seconds):
+        if blas_threads() and max(blas_threads()) > 1:
+            return 1.0
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(machine, "products", stopped)
+    parallel.LEFT_BEHIND.clear()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            gemm_speed(2)
+        assert parallel.LEFT_BEHIND.is_set()
+    finally:
+        parallel.LEFT_BEHIND.clear()

@@ -177,9 +177,9 @@ def test_a_block_that_ends_its_workers_is_given_up(cluster, workers, monkeypatch
 class OnlyHere(ImageFolder):
     """A folder that other machines do not see."""
 
-    def open(self, name):
+    def read(self, name):
         assert os.getpid() == HERE, "a worker has looked for the file of an image"
-        return super().open(name)
+        return super().read(name)
 
 
 HERE = os.getpid()
@@ -381,22 +381,66 @@ def test_somebody_else_listens(word, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not tell who is an orphan")
-def test_workers_end_with_a_process_that_was_killed():
+@pytest.mark.parametrize("moment", ["fork", "launch", 0.05, 0.4, 0.8, 1.2, 2.0])
+def test_workers_end_with_a_process_that_was_killed(moment):
+    # Killed as soon as a worker was forked; when it had been sent all that it needs to
+    # start, but had not started; or so many seconds after the first may have been.
     code = (
-        "import os, time\n"
+        "import os, signal, sys, time\n"
+        "from joblib.externals.loky.backend import fork_exec, popen_loky_posix\n"
         "from mrnn_np.parallel import Workers, spread\n"
         "def work(item):\n"
-        "    print(os.getpid(), flush=True)\n"
         "    time.sleep(0.1)\n"
+        "def then_end(function):\n"
+        "    def ends(*args, **options):\n"
+        "        function(*args, **options)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return ends\n"
+        "if sys.argv[1] == 'fork':\n"
+        "    fork_exec.fork_exec = then_end(fork_exec.fork_exec)\n"
+        "if sys.argv[1] == 'launch':\n"
+        "    popen = popen_loky_posix.Popen\n"
+        "    popen._launch = then_end(popen._launch)\n"
+        "print('ready', flush=True)\n"
         "list(spread(work, range(10_000), Workers('processes', 2)))\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as main:
-        workers = set()
-        while len(workers) < 2:
-            workers.add(main.stdout.readline())
-        main.kill()
-        # It ends when the last who could write into the pipe is gone.
-        main.communicate(timeout=60)
+    command = [sys.executable, "-c", code, str(moment)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        assert p.stdout.readline() == b"ready\n"
+        if isinstance(moment, float):
+            time.sleep(moment)
+            p.kill()
+        # They end when the last who could write into them is gone.
+        p.communicate(timeout=60)
+        assert p.returncode == -signal.SIGKILL
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_workers_say_nothing_when_all_are_asked_to_end(name):
+    number = getattr(signal, name)
+    code = (
+        "import os, signal, sys, time\n"
+        "from joblib.externals.loky.backend.popen_loky_posix import Popen\n"
+        "from mrnn_np.parallel import Workers, spread\n"
+        "launch = Popen._launch\n"
+        "def launches(*args):\n"
+        "    launch(*args)\n"
+        f"    os.killpg(0, {number:d})\n"
+        "Popen._launch = launches\n"
+        f"signal.signal({number:d}, signal.default_int_handler)\n"
+        "try:\n"
+        "    list(spread(abs, range(10_000), Workers('processes', 2)))\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped', flush=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        timeout=60,
+        start_new_session=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"stopped\n", b"")
 
 
 def test_other_versions_are_refused():

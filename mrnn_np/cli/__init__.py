@@ -16,6 +16,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import traceback
 
 from mrnn_np.progress import flush, printable, say
@@ -69,23 +70,28 @@ def main(argv: list[str] | None = None) -> int:
     # At its end Python looks through all objects once more for garbage. Numba has made
     # so many that this takes 0.2 of the 1.4 s of `mrnn-np caption`: nobody needs it.
     atexit.register(gc.freeze)
-    chosen = build_parser().parse_args(argv)
-    module = importlib.import_module(f"mrnn_np.cli.{chosen.command}")
-    summary = COMMANDS[chosen.command]
-    parser = Parser(
-        prog=f"mrnn-np {chosen.command}",
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog=f"example: {module.EXAMPLE}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    module.add_arguments(parser)
-    parser.add_argument(
-        "--debug", action="store_true", help="show the traceback of an error"
-    )
-    if any(text == "" or EMPTY.fullmatch(text) for text in chosen.arguments):
-        parser.error("an argument is empty (a variable of the shell that is not set?)")
-    args = parser.parse_args(chosen.arguments)
+    debug = False
     try:
+        chosen = build_parser().parse_args(argv)
+        debug = chosen.debug
+        module = importlib.import_module(f"mrnn_np.cli.{chosen.command}")
+        summary = COMMANDS[chosen.command]
+        parser = Parser(
+            prog=f"mrnn-np {chosen.command}",
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog=f"example: {module.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(parser)
+        parser.add_argument(
+            "--debug", action="store_true", help="show the traceback of an error"
+        )
+        if any(text == "" or EMPTY.fullmatch(text) for text in chosen.arguments):
+            parser.error(
+                "an argument is empty (a variable of the shell that is not set?)"
+            )
+        args = parser.parse_args(chosen.arguments)
+        debug = debug or args.debug
         return module.run(args)
     except KeyboardInterrupt:
         say("mrnn-np: stopped")
@@ -93,7 +99,7 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         return 1
     except Exception as error:
-        if chosen.debug or args.debug:
+        if debug:
             raise
         from mrnn_np.errors import WrongUse
 
@@ -116,6 +122,17 @@ def program() -> None:
             signal.signal(each, signal.SIG_DFL)
         raise KeyboardInterrupt
 
+    def stop_later(ignored) -> None:
+        # What is raised in __del__ or a callback of the import system goes no further
+        # than there: 1 of 25 signals at random moments was lost so, with a traceback.
+        if not issubclass(ignored.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(ignored)
+            return
+        for each in asks:
+            signal.signal(each, stop)
+        threading.Timer(0.01, signal.raise_signal, [asks[0]]).start()
+
+    sys.unraisablehook = stop_later
     for each in asks:
         signal.signal(each, stop)
     try:

@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with an interrupted run, or add images that F.npz lacks",
+        help="go on with an interrupted run, or add images that F.npz lacks; pictures "
+        "that were replaced are computed anew",
     )
 
 

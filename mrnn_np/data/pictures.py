@@ -11,16 +11,16 @@ from PIL import Image
 
 from mrnn_np.errors import InputError
 from mrnn_np.images import (
+    ImageFiles,
     ImageFolder,
     ImageZip,
     NoImages,
     is_image_name,
-    load_image,
     read_file,
 )
 
 
-class ImageTree:
+class ImageTree(ImageFiles):
     """The images of a folder and the folders in it, as ``01/1000.jpg``.
 
     Parameters
@@ -48,10 +48,6 @@ class ImageTree:
         inner = PurePosixPath(name)
         inside = not inner.is_absolute() and ".." not in inner.parts
         return inside and inner.as_posix() == name and os.path.isfile(self.path / name)
-
-    def open(self, name: str) -> Image.Image:
-        """Return the picture in RGB; InputError when it is missing or broken."""
-        return load_image(*self.read(name))
 
     def read(self, name: str) -> tuple[bytes, str]:
         """Return the content of a file and its path; InputError as of `open`."""
@@ -85,6 +81,10 @@ class ImageUnion:
     def read(self, name: str) -> tuple[bytes, str]:
         """Return the content of a file and what to call it; InputError as of `open`."""
         return self._place(name).read(name)
+
+    def checksum(self, name: str) -> int:
+        """Return the CRC-32 of a file's content; InputError as of `open`."""
+        return self._place(name).checksum(name)
 
     def _place(self, name: str) -> object:
         """Return who has a name, else the first, which raises what it says of it."""

@@ -88,10 +88,12 @@ def log_likelihoods(
     words = np.array([w for sentence in sentences for w in sentence], np.int64)
     lengths = np.array([len(sentence) for sentence in sentences])
     inputs = fingerprint(model, standard, words=words, lengths=lengths)
+    parts = Parts(path and Path(f"{path}.part"), KIND, inputs)
     if path is not None and (found := load_of(Path(path), KIND, inputs)) is not None:
         shape = len(sentences), len(standard)
-        return array_of(found, "scores", "f", shape, path), Work(0, 0, 0.0)
-    parts = Parts(path and Path(f"{path}.part"), KIND, inputs)
+        scores = array_of(found, "scores", "f", shape, path)
+        parts.remove()  # a run that was killed just before it did
+        return scores, Work(0, 0, 0.0)
     jobs = workers.count()
     V = len(model.vocabulary)
     M = model.output_size

@@ -109,6 +109,45 @@ def test_who_was_told_to_ignore_a_hangup_ignores_it():
     assert (out.strip(), error) == (b"done", b"")
 
 
+def test_a_signal_that_python_ignores_comes_again():
+    process = python(
+        "import os, signal, sys, time, types",
+        "import mrnn_np.cli as cli",
+        "class Passing:",
+        "    def __del__(self):",
+        "        os.kill(os.getpid(), signal.SIGTERM)",
+        "        time.sleep(0)",
+        "def run(args):",
+        "    Passing()",
+        "    print('goes on', flush=True)",
+        "    for _ in range(6000): time.sleep(0.01)",
+        "module = types.SimpleNamespace(",
+        "    EXAMPLE='', add_arguments=lambda parser: None, run=run)",
+        "cli.importlib = types.SimpleNamespace(import_module=lambda name: module)",
+        "sys.argv = ['mrnn-np', 'train']",
+        "cli.program()",
+    )
+    out, error = process.communicate(timeout=60)
+    assert (out.strip(), error.strip()) == (b"goes on", b"mrnn-np: stopped")
+    assert process.returncode == 130
+
+
+def test_a_signal_while_a_command_begins():
+    process = python(
+        "import sys, time, types",
+        "import mrnn_np.cli as cli",
+        "def slow(name): print('ready', flush=True); time.sleep(60)",
+        "cli.importlib = types.SimpleNamespace(import_module=slow)",
+        "sys.argv = ['mrnn-np', 'train']",
+        "cli.program()",
+    )
+    assert process.stdout.readline().strip() == b"ready"
+    os.kill(process.pid, signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert (out, error.strip()) == (b"", b"mrnn-np: stopped")
+    assert process.returncode == 130
+
+
 @pytest.mark.parametrize("left", [True, False])
 def test_threads_that_work_for_nobody_do_not_outlive_the_command(left):
     process = python(

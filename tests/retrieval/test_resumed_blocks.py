@@ -41,3 +41,21 @@ def test_blocks_of_another_size_are_not_mistaken(before, after, tmp_path, monkey
     found, _ = likelihood.log_likelihoods(model, features, sentences, one, path=path)
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert not (tmp_path / "s.npz.part").exists()
+
+
+def test_blocks_that_a_killed_run_left_beside_its_matrix_go_away(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    model, sentences = small_model(), some_sentences(rng, 30)
+    features, path = rng.standard_normal((10, 5)), tmp_path / "s.npz"
+    with monkeypatch.context() as patch:
+        patch.setattr(Parts, "remove", lambda parts: None)
+        expected, _ = likelihood.log_likelihoods(model, features, sentences, path=path)
+    assert any((tmp_path / "s.npz.part").iterdir())
+    other = tmp_path / "s.npz.part" / "notes.txt"
+    other.touch()
+    found, _ = likelihood.log_likelihoods(model, features, sentences, path=path)
+    assert np.array_equal(found, expected)
+    assert list((tmp_path / "s.npz.part").iterdir()) == [other]
+    other.unlink()
+    likelihood.log_likelihoods(model, features, sentences, path=path)
+    assert [file.name for file in tmp_path.iterdir()] == ["s.npz"]
