@@ -12,7 +12,6 @@ Knows: stdout and stderr. Does not know: what the work is.
 import contextlib
 import json
 import os
-import re
 import sys
 import threading
 import time
@@ -20,14 +19,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, TypeVar
 
 from mrnn_np.errors import InputError
+from mrnn_np.lines import escape, harmless
 
 Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 15.0
-# Control characters (escape sequences begin with U+001B or U+009B), what breaks a line
-# or turns the direction of writing, and halves of characters.
-COMMANDS_TO_A_TERMINAL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 STDERR = threading.RLock()  # held by whoever writes to it
 
 
@@ -42,17 +37,13 @@ def printable(text: str, encoding: str | None = None) -> str:
     text : one line; a line feed in it is shown as ``\\n``.
     encoding : of the stream, UTF-8 when None.
     """
-    text = COMMANDS_TO_A_TERMINAL.sub(lambda found: _escape(found[0]), text)
+    text = harmless(text)
     encoding = encoding or "utf-8"
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        text = "".join(c if _can_encode(c, encoding) else _escape(c) for c in text)
+        text = "".join(c if _can_encode(c, encoding) else escape(c) for c in text)
     return text
-
-
-def _escape(character: str) -> str:
-    return json.dumps(character)[1:-1]
 
 
 def _can_encode(character: str, encoding: str) -> bool:

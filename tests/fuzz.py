@@ -30,6 +30,7 @@ from fuzzing.limits import HANG, Target
 from fuzzing.worker import Outcome, clear, run_case
 
 FAMILIES = (containers, weights, datasets, pictures, texts, commands)
+FORK = multiprocessing.get_context("fork")
 SHOWN = 40  # kinds of failures
 GRACE = 20.0  # seconds on the clock for a worker to obey its own limits
 
@@ -74,10 +75,9 @@ class Worker:
         self.start()
 
     def start(self) -> None:
-        context = multiprocessing.get_context("fork")
-        self.connection, other = context.Pipe()
+        self.connection, other = FORK.Pipe()
         arguments = (other, self.targets, self.seed, self.folder)
-        self.process = context.Process(target=work, args=arguments, daemon=True)
+        self.process = FORK.Process(target=work, args=arguments, daemon=True)
         self.process.start()
         other.close()
 
@@ -211,10 +211,12 @@ def main() -> int:
     if args.case is not None:
         numbers = range(args.case, args.case + 1)
     with tempfile.TemporaryDirectory(prefix="fuzz-good-") as folder:
-        for family in FAMILIES:
-            prepare = getattr(family, "prepare", None)
-            if prepare is not None:
-                prepare(Path(folder))
+        containers.prepare(Path(folder))
+        commands.prepare(Path(folder))
+        # In a process of its own: the threads of kernels would not survive a fork.
+        first = FORK.Process(target=containers.compile_kernels, args=(Path(folder),))
+        first.start()
+        first.join()
         run(targets, args.seed, numbers, args.jobs, report)
     return report.end()
 

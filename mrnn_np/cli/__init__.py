@@ -18,6 +18,7 @@ import signal
 import sys
 import traceback
 
+from mrnn_np.lines import one_line
 from mrnn_np.progress import flush, printable, say
 
 COMMANDS = {
@@ -33,14 +34,16 @@ COMMANDS = {
     "gradcheck": "compare every hand-written gradient with a numerical one",
     "bench": "measure speed and memory, beside PyTorch and others",
 }
-EMPTY = re.compile(r"--[a-z-]+=")  # an option whose value is empty
+# An option whose value is empty; argparse takes the "--" of "--out=--" out.
+EMPTY = re.compile(r"--[a-z-]+=(?:--)?")
 ASKS_TO_END = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, `kill`, a closed terminal
 
 
 class Parser(argparse.ArgumentParser):
-    """Argparse, where what a user gave is shown as `printable` has it."""
+    """Argparse, where what a user gave is shown as errors and `printable` have it."""
 
     def error(self, message: str) -> None:
+        message = one_line(message)
         super().error(printable(message, getattr(sys.stderr, "encoding", None)))
 
 
@@ -173,9 +176,9 @@ def describe(error: Exception) -> str:
     """Turn an exception into the one line that a user reads."""
     from mrnn_np.errors import InputError
 
-    text = " ".join(str(error).split())
     if isinstance(error, InputError):
-        return text
+        return str(error)
     if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}"
+        return one_line(f"{error.filename}: {error.strerror}")
+    text = one_line(str(error))
     return f"{type(error).__name__}: {text} (run again with --debug for the traceback)"

@@ -3,13 +3,15 @@
 Knows: the file and its fields. Does not know: how anything is fetched.
 """
 
-import json
 from dataclasses import dataclass
 
 from mrnn_np.errors import InputError
+from mrnn_np.fields import check_fields
 from mrnn_np.storage import weights_folder
+from mrnn_np.untrusted import check_kind, parse_json, read_bounded, take
 
 MANIFEST = "cnns.json"
+LARGEST = 1 << 20  # bytes; eight networks take 10,000
 
 
 @dataclass(frozen=True)
@@ -65,18 +67,37 @@ class Network:
 
 
 def load_manifest() -> dict[str, Network]:
-    """Return name -> network, in the order of the file."""
-    text = (weights_folder() / MANIFEST).read_text(encoding="utf-8")
-    return {
-        name: Network(
-            name=name,
-            **{
-                **fields,
-                "sources": tuple(Source(**source) for source in fields["sources"]),
-            },
-        )
-        for name, fields in json.loads(text)["networks"].items()
-    }
+    """Return name -> network, in the order of the file.
+
+    Raises
+    ------
+    InputError : the file is missing, or not such a list (a damaged installation).
+    """
+    path = weights_folder() / MANIFEST
+    content = read_bounded(path, LARGEST, "a list of networks")
+    data = check_kind(parse_json(content, str(path), LARGEST), dict, path)
+    found = {}
+    for name, fields in take(data, "networks", dict, path).items():
+        where = f"{path}: {name}"
+        sources = take(check_kind(fields, dict, where), "sources", list, where)
+        if not sources:
+            raise InputError(f"{where}: no source")
+        sources = tuple(_made(Source, source, f"{where}: source") for source in sources)
+        fields = {**fields, "name": name, "sources": sources}
+        found[name] = _made(Network, fields, where)
+        if type(found[name].variant) not in (str, type(None)):
+            raise InputError(f"{where}: variant must be a text or null")
+    return found
+
+
+def _made(cls: type, fields: object, where: str) -> Source | Network:
+    """Return a record of these fields; InputError for others, or of other types."""
+    try:
+        made = cls(**check_kind(fields, dict, where))
+        check_fields(made)
+    except (TypeError, InputError) as error:  # TypeError: a field too many, or missing
+        raise InputError(f"{where}: {error}") from None
+    return made
 
 
 def find_network(name: str) -> Network:

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mrnn_np.errors import InputError
+from mrnn_np.lines import COMMANDS_TO_A_TERMINAL
 from mrnn_np.untrusted import check_members, read_bounded, read_member
 
-# Control characters, the backslash, and halves of characters.
-NOT_IN_NAMES = re.compile(r"[\x00-\x1f\\\ud800-\udfff]")
 LINE_END = re.compile(r"\r\n|\n|\r")
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LARGEST_FILE = 1 << 28  # bytes; dataset_coco.json, the largest known, has 144 MB
@@ -137,11 +136,13 @@ def safe_name(name: str, where: str) -> str:
 
     Raises
     ------
-    InputError : the name is empty, too long, leads out, or holds control characters.
+    InputError : the name is empty, too long, leads out, or holds what commands a
+            terminal.
     """
     parts = name.split("/")
     if (
-        NOT_IN_NAMES.search(name)
+        "\\" in name
+        or COMMANDS_TO_A_TERMINAL.search(name)
         or name[1:2] == ":"
         or any(part.strip() in ("", ".", "..") for part in parts)
         or any(len(part.encode()) > LONGEST_PART for part in parts)

@@ -68,10 +68,11 @@ def tokenize_english(text: str) -> list[str]:
 
 def detokenize_english(tokens: list[str]) -> str:
     """Join words by blanks and put ``'s`` and ``n't`` back onto their word."""
-    text = ""
+    text, attachable = "", False
     for token in tokens:
-        attached = not text or re.fullmatch(ENDING, token)
-        text += token if attached else " " + token
+        is_ending = re.fullmatch(ENDING, token) is not None
+        text += token if not text or (is_ending and attachable) else " " + token
+        attachable = not is_ending  # "n'tn't" would be one word
     return text
 
 

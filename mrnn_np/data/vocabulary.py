@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from mrnn_np.errors import InputError
-from mrnn_np.untrusted import take
+from mrnn_np.untrusted import check_kind, take
 
 SPECIALS = ("<pad>", "<start>", "<end>", "<unk>")
 PAD, START, END, UNK = range(4)
@@ -134,6 +134,7 @@ class Vocabulary:
     @classmethod
     def from_dict(cls, data: Mapping) -> "Vocabulary":
         """Return the vocabulary of a `to_dict`; InputError for anything else."""
+        check_kind(data, dict, "vocabulary")
         words, counts = (
             take(data, key, list, "vocabulary") for key in ("words", "counts")
         )

@@ -50,6 +50,7 @@ def test_help_loads_neither_numpy_nor_numba():
         (["train", "x"], "required: --features"),
         (["caption", ""], "an argument is empty"),
         (["demo", "--out="], "an argument is empty"),
+        (["demo", "--out=--"], "an argument is empty"),
         (["features", "scenes", "-o", "F", "--split", ""], "an argument is empty"),
         (["features", "scenes", "-o", "F", "--cnn", ""], "an argument is empty"),
         (["search", "scenes", "--text", ""], "an argument is empty"),

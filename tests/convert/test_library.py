@@ -28,7 +28,8 @@ def test_convert_a_file_that_the_manifest_knows(home):
 
 
 def test_convert_a_file_that_it_does_not_know(home):
-    fake.write_manifest(home / "manifest")
+    other = {**fake.package(fake.WHEEL, b""), "sha256": "0" * 64}
+    fake.write_manifest(home / "manifest", other)
     file = home / "mine.npz"
     file.write_bytes(WEIGHTS)
     path = library.convert_file(file, "alexnet")
@@ -90,6 +91,25 @@ def test_no_file_of_the_cache_breaks_the_list(index, home, capsys):
 
 
 # --- the real manifest ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("[]", "expected an object"),
+        ("{", "not JSON"),
+        ("{}", "has no 'networks'"),
+        ('{"networks": {"a": 1}}', "a: expected an object"),
+        ('{"networks": {"a": {"sources": []}}}', "a: no source"),
+        ('{"networks": {"a": {"sources": [3]}}}', "a: source: expected an object"),
+        ('{"networks": {"a": {"sources": [{"kind": "url"}]}}}', "missing"),
+    ],
+)
+def test_a_manifest_that_is_none(home, content, part):
+    (home / "manifest" / manifest.MANIFEST).write_text(content)
+    with pytest.raises(InputError, match=part) as caught:
+        manifest.load_manifest()
+    assert str(home / "manifest" / manifest.MANIFEST) in str(caught.value)
 
 
 def test_every_entry_of_the_manifest_can_be_used():

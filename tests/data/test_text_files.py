@@ -60,6 +60,7 @@ def test_names_that_stay_inside(name):
     "name",
     ["", "..", "../a.jpg", "a/../../b.jpg", "/etc/passwd", "a//b.jpg", "./a.jpg",
      "C:\\a.jpg", "C:/a.jpg", "a\\b.jpg", "a\0.jpg", "a\n.jpg", "\ud800.jpg",
+     "a\x7f.jpg", "\x9b31m.jpg", "\u202egpj.a",
      "x" * 256, "猫" * 90, "a/" * 600 + "b", " ", "a/ /b", "a/.. /b"],
 )  # fmt: skip
 def test_names_that_do_not(name):

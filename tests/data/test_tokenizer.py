@@ -54,6 +54,8 @@ def test_detokenize_puts_endings_back():
         "a dog's ball doesn't roll"
     )
     assert detokenize(["'s"]) == "'s"
+    for endings in (["n't"] * 3, ["dog", "'s", "n't"], ["do", "n't", "'s"]):
+        assert tokenize(detokenize(endings)) == endings
     assert detokenize([]) == ""
 
 

@@ -161,6 +161,7 @@ def check_files(call: Call, before: dict) -> None:
     now = contents(call.folder)
     cache = os.path.join(call.folder, "home")
     asked = [os.path.normpath(call.folder / name) for name in call.outputs]
+    asked += [os.path.realpath(path) for path in asked]  # links are written through
     for path in sorted({**before, **now}):
         if before.get(path) == now.get(path):
             continue

@@ -80,7 +80,7 @@ def make_config(rng: np.random.Generator, folder: Path) -> Path:
 def read_config(path: Path) -> None:
     """Read the choices; say them again, as a checkpoint does."""
     model, training = load_config(path, MRNNConfig)
-    json.dumps([vars(model), vars(training)], allow_nan=False)
+    json.dumps([vars(model), vars(training)])
 
 
 def make_results(rng: np.random.Generator, folder: Path) -> Path:
