@@ -80,8 +80,15 @@ def judge(tmp_path, monkeypatch):
     return judge
 
 
+class AsItIs(InputError):
+    """An error that does not mend its text."""
+
+    def __str__(self):
+        return self.args[0]
+
+
 def refuse(text, cause=None):
-    raise InputError(text) from cause
+    raise AsItIs(text) from cause
 
 
 def warn_quietly(folder):

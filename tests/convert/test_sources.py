@@ -252,7 +252,7 @@ def test_a_member_whose_path_leads_outside_stays_inside(index, home):
 
 
 def test_unknown_names_and_paths_as_names(home):
-    fake.write_manifest(home / "manifest")
+    fake.write_manifest(home / "manifest", fake.package(fake.WHEEL, b""))
     for name in ("vgg61", "", "../tiny", "/etc/passwd", "tiny.npz"):
         with pytest.raises(InputError, match="known are tiny"):
             library.get(name, say=quiet)
