@@ -114,7 +114,7 @@ def make_good(home):
         (None, ["convert", "f.pth"], "f.pth: no such file"),
         (make_text, ["convert", "f.pth"], "f.pth: not a readable pickle (cut short"),
         (make_nothing, ["convert", "f.pth"], "f.pth: the file is empty"),
-        (make_folder, ["convert", "f.pth"], "f.pth: a folder"),
+        (make_folder, ["convert", "f.pth"], "f.pth: is a folder"),
         (make_other_ending, ["convert", "f.docx"], "known are .pth"),
         (make_other_network, ["convert", "f.npz"], "no network known here"),
         (make_incomplete, ["convert", "f.npz"], "'features.0.bias' of shape (64,)"),
