@@ -16,9 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from mrnn_np.errors import WrongUse
     from mrnn_np.gradient_cases import run_all
     from mrnn_np.progress import say, show
 
+    if args.seed < 0:
+        raise WrongUse(f"--seed must be 0 or more, not {args.seed}")
     show(f"{'layer':<34}{'of':<10}{'entries':>8}{'worst error':>13}{'limit':>8}")
     failed = []
     for case, check in run_all(args.seed):

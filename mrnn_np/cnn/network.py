@@ -173,7 +173,8 @@ class CNN:
 
         Raises
         ------
-        InputError : the file holds the front of the network only.
+        InputError : the file holds the front of the network only, or weights so large
+            that the scores are no numbers.
         """
         if self._missing:
             raise InputError(
@@ -181,6 +182,10 @@ class CNN:
                 f"nothing to classify with; {self._where_else()}"
             )
         scores = self.forward(self.preprocess(images))
+        if not np.isfinite(scores).all():
+            raise InputError(
+                f"{self.name}: scores that are not finite: are the weights damaged?"
+            )
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         return scores / scores.sum(axis=1, keepdims=True)
 
@@ -221,7 +226,10 @@ def open_engine(name: str, layers: list[Layer], weights: dict[str, np.ndarray]):
 
 def _means(output: np.ndarray) -> np.ndarray:
     """Return (N, C): the means of a map, or a copy of a vector."""
-    return output.mean((1, 2)) if output.ndim == 4 else output.copy()
+    if output.ndim != 4:
+        return output.copy()
+    with np.errstate(over="ignore"):  # whoever uses them looks at what is infinite
+        return output.mean((1, 2))
 
 
 def _fixed(weights: np.ndarray) -> np.ndarray:

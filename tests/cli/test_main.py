@@ -103,6 +103,12 @@ def test_what_is_counted_has_an_end(command, option, most, capsys):
     assert f"error: {option} must be at most {most}\n" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["gradcheck", "caption x.jpg --sample"])
+def test_a_seed_is_not_negative(command, capsys):
+    assert main([*command.split(), "--seed", "-1"]) == 2
+    assert "error: --seed must be 0 or more, not -1\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [

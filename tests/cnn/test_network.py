@@ -94,6 +94,19 @@ def test_a_map_of_features_is_averaged(images):
     np.testing.assert_array_equal(probabilities.argmax(1), scores.argmax(1))
 
 
+def test_weights_that_are_too_large(front, images, monkeypatch):
+    weights = {name: array.copy() for name, array in front.weights.items()}
+    weights["conv5.bias"][:] = 3e38
+    large = CNN(front.header, weights)
+    assert np.isinf(large.features(images)).any()  # not finite, and without a warning
+    monkeypatch.setattr(large, "_missing", [])
+    monkeypatch.setattr(large, "forward", lambda x: np.full((len(x), 1000), np.inf))
+    with pytest.raises(
+        InputError, match=r"scores that are not finite: are the weights"
+    ):
+        large.classify(images)
+
+
 def test_what_is_missing_says_where_it_is(front, images):
     with pytest.raises(InputError, match=r"no weights for fc7.*alexnet-owt-7be5be79"):
         front.forward(front.preprocess(images), ["fc7"])

@@ -169,7 +169,7 @@ def check_files(call: Call, before: dict) -> None:
         if path in before:
             if not may_change(call, inner):
                 raise Wrong(f"changed: {inner}")
-        elif os.path.basename(path).startswith("."):
+        elif os.path.basename(path).startswith(".") and path not in asked:
             raise Wrong(f"left: {inner}")
         elif not any(belongs(path, goal) for goal in (*asked, cache)):
             raise Wrong(f"made without being asked: {inner}")

@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 import traceback
@@ -191,11 +192,11 @@ def contents(folder: Path) -> dict[str, tuple]:
     for root, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = os.path.join(root, name)
-            stat = os.lstat(path)
-            is_folder = name in folders
-            size = 0 if is_folder else stat.st_size
-            time = 0 if is_folder else stat.st_mtime_ns
-            found[path] = (stat.st_mode, stat.st_ino, size, time)
+            status = os.lstat(path)
+            size, time = status.st_size, status.st_mtime_ns
+            if stat.S_ISDIR(status.st_mode):  # what is in it has its own line
+                size = time = 0
+            found[path] = (status.st_mode, status.st_ino, size, time)
     return found
 
 
