@@ -185,7 +185,7 @@ def effort(result, seconds: float, limit: float | None) -> list[str]:
             f"({2 * limit / 1e9:.0f}, measured before and after)"
         )
     return [
-        f"{work.rows} beginnings of sentences in place of {work.rows_alone}: "
+        f"{work.rows} prefixes of sentences in place of {work.rows_alone}: "
         f"{work.rows / work.rows_alone:.2f} of the multiply-adds",
         f"{work.multiply_adds / 1e12:.1f} T multiply-adds in {seconds:.0f} s: "
         f"{2 * speed / 1e9:.0f} GFLOP/s{share}",

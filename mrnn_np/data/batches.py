@@ -32,7 +32,7 @@ class PackedBatch:
     ----------
     tokens : (P,) int64, the words fed in: <start>, w1, ..., wL.
     targets : (P,) int64, the words to predict: w1, ..., wL, <end>.
-    batch_sizes : (T,) int64, never rising: sentences that run at each step.
+    batch_sizes : (T,) int64, non-increasing: sentences that run at each step.
     sentence : (P,) int64 in [0, N), the batch row of each token's sentence.
     order : (N,) int64: row n holds the sentence that was given as number order[n].
     features : (N, D), the image feature of each row's sentence.
@@ -117,7 +117,7 @@ def shuffled_batches(
     rng: np.random.Generator,
     bucket: int = 1,
 ) -> list[np.ndarray]:
-    """Deal the examples anew into batches, on request of similar length.
+    """Shuffle the examples into mini-batches, on request of similar length.
 
     The examples are shuffled, cut into buckets of `bucket` batches, sorted by length
     within a bucket, cut into batches, and the batches shuffled. So the members of a

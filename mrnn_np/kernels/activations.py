@@ -1,4 +1,4 @@
-"""Backward passes of the two activations, each in one trip through memory.
+"""Backward passes of the two activations, each in a single pass.
 
 The forward passes stay in NumPy: its float32 tanh is vectorised, Numba's calls the
 scalar one of the C library.

@@ -1,4 +1,4 @@
-"""The few best words of every row of logits, in one trip through the row.
+"""The few best words of every row of logits, in a single pass over the row.
 
 Nearly all of V = 2,500 words are worse than the k best of those before them, so the
 question that is asked of every word must be cheap: is any of these 32 better than the

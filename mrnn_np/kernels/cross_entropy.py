@@ -45,10 +45,10 @@ def cross_entropy_plain(
     return exps, totals, losses + np.log(totals)
 
 
-def cross_entropy_slope_plain(
+def cross_entropy_backward_plain(
     exps: np.ndarray, totals: np.ndarray, targets: np.ndarray, dlosses: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `cross_entropy_slope` computes: dlogits, over exps, and dbias.
+    """Return what `cross_entropy_backward` computes: dlogits, over exps, and dbias.
 
     dz = (e / total - onehot(target)) dloss,   db = sum of dz over the rows
     """
@@ -114,7 +114,7 @@ def cross_entropy(logits, bias, targets, totals, losses):
 
 
 @njit(cache=True, nogil=True, fastmath=False)
-def cross_entropy_slope(exps, totals, targets, dlosses, dbias):
+def cross_entropy_backward(exps, totals, targets, dlosses, dbias):
     """Turn exponentials into the gradient by the logits; sum it up for the bias.
 
     Parameters

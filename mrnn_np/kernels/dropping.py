@@ -1,4 +1,4 @@
-"""Dropout from 16 random bits an element, in one trip through memory.
+"""Dropout from 16 random bits an element, in a single pass.
 
 Knows: numbers to compare. Does not know: where they were drawn.
 """

@@ -1,4 +1,4 @@
-"""Parameter updates of the optimisers, each in one trip through memory.
+"""Parameter updates of the optimisers, each in a single pass.
 
 In NumPy Adam makes about ten passes over every parameter; at 2.5 million parameters
 they take longer than the products of a small layer. All arrays here are flat and of

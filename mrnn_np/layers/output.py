@@ -1,7 +1,7 @@
 """The output layer: scores of all words, softmax, and the loss, in one.
 
 `affine` followed by `softmax_loss` computes the same, and is what to read first. Here
-bias, softmax and both their gradients are kernels that take one trip each through the
+bias, softmax and both their gradients are kernels that make a single pass each over the
 (P, V) array, the largest of a training step.
 
 Knows: how m becomes the loss of the target word. Does not know: where m comes from.
@@ -11,9 +11,9 @@ import numpy as np
 
 from mrnn_np.kernels.cross_entropy import (
     cross_entropy,
+    cross_entropy_backward,
+    cross_entropy_backward_plain,
     cross_entropy_plain,
-    cross_entropy_slope,
-    cross_entropy_slope_plain,
 )
 
 Cache = tuple
@@ -79,8 +79,8 @@ def output_backward(
     exps, totals, targets, m, W = cache
     if exps.dtype == np.float32:
         dz, db = exps, np.zeros(W.shape[1], W.dtype)
-        cross_entropy_slope(dz, totals, targets, dlosses, db)
+        cross_entropy_backward(dz, totals, targets, dlosses, db)
     else:
-        dz, db = cross_entropy_slope_plain(exps, totals, targets, dlosses)
+        dz, db = cross_entropy_backward_plain(exps, totals, targets, dlosses)
     dW = np.matmul(m.T, dz, out=dW)
     return dz @ W.T, dW, db

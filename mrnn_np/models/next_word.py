@@ -1,6 +1,6 @@
 """What follows from "how probable is the next word?" alone.
 
-Whoever answers that question, one network or several that vote (`ensemble.py`), can
+Whoever answers that question, one network or the mean of several (`ensemble.py`), can
 score sentences, be scored on a data set, and describe images: the methods here.
 
 Knows: features, sentences, losses, captions. Does not know: parameters, layers, files.

@@ -1,6 +1,6 @@
 """Finding images for a sentence and sentences for an image.
 
-trie        sentences as a tree of their beginnings
+trie        sentences as a tree of their prefixes
 scoring     log P of a tree's sentences for a block of images
 likelihood  the whole matrix: blocks, threads, memory, files
 ranking     R@K, median and mean rank, and what chance would give

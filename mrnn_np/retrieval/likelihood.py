@@ -37,7 +37,7 @@ class Work:
     Fields
     ------
     rows_alone : softmaxes if every sentence were computed alone, per image.
-    rows : softmaxes after sharing beginnings, per image.
+    rows : softmaxes after sharing prefixes, per image.
     multiply_adds : of the output products that were computed in this run.
     """
 
@@ -64,7 +64,7 @@ def log_likelihoods(
     sentences : word ids of each sentence (`Captioner.encode`).
     workers : who computes; each has one block at a time. By default a thread a core.
     memory : MB for intermediate results (the matrix itself comes on top). More memory
-        shares more beginnings and is faster, up to about 500 MB at 5,000 sentences.
+        shares more prefixes and is faster, up to about 500 MB at 5,000 sentences.
     path : file to keep the matrix in. One that is there already is read instead of
         computed, when it belongs to the same model, sentences and features; a run
         that was interrupted leaves its blocks in the folder `path`.part, and the
@@ -164,7 +164,7 @@ def run(
 def sentence_groups(sentences: Sequence, most_words: int) -> list[np.ndarray]:
     """Cut the sentences, in dictionary order, into groups of limited size.
 
-    Neighbours in the dictionary share their beginnings, so little sharing is lost.
+    Neighbours in the dictionary share their prefixes, so little sharing is lost.
 
     Parameters
     ----------

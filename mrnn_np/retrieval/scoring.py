@@ -41,7 +41,7 @@ def edge_scores_plain(model, trie: PrefixTrie, features: np.ndarray) -> np.ndarr
     Returns (edges, B), nats; `PrefixTrie.sentence_sums` makes sentences of it.
     """
     B = len(features)
-    state = model.start(features)  # rows: (beginning, image), one beginning so far
+    state = model.start(features)  # rows: (prefix, image), one prefix so far
     edges = np.empty((len(trie.words), B))
     above = 0  # first node of the level before
     for first, last in itertools.pairwise(trie.levels):
@@ -153,7 +153,7 @@ class MultimodalScorer:
 
 
 class EnsembleScorer:
-    """Several models that vote: on every edge the mean of their probabilities.
+    """An ensemble: on every edge the mean of the members' probabilities.
 
     Only the probability of the edge's own word is mixed, not those of all V.
     """

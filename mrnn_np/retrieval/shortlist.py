@@ -9,9 +9,9 @@ The guess uses that the two parts of a log-probability cost so differently:
     log P(word) = z[word]  -  log sum exp z
                   M products   M V products: learn it from a few
 
-The logit of the one word is computed for every pair. The normaliser of a beginning and
+The logit of the one word is computed for every pair. The normaliser of a prefix and
 an image is a weighted sum of its values at a few landmark images, with weights for each
-image that are fitted on some of the beginnings (least squares).
+image that are fitted on some of the prefixes (least squares).
 
 Knows: how to guess and whom to look at. Does not know: how exact scores are computed.
 """
@@ -30,7 +30,7 @@ from mrnn_np.retrieval.scoring import MultimodalScorer, scorer
 from mrnn_np.retrieval.trie import build_trie
 
 LANDMARKS = 32  # images whose normalisers are computed everywhere
-SAMPLED_NODES = 500  # beginnings whose normalisers are computed for every image
+SAMPLED_NODES = 500  # prefixes whose normalisers are computed for every image
 RIDGE = 0.1  # keeps the least squares solvable when landmarks resemble each other
 IMAGES_AT_ONCE = 64
 
@@ -57,7 +57,7 @@ def guess_likelihoods(
     Parameters
     ----------
     standard : (images, D) as `standardise` returns them.
-    rng : chooses the landmarks and the sampled beginnings.
+    rng : chooses the landmarks and the sampled prefixes.
 
     Returns (sentences, images) float32. On Flickr8k dev the guess is off by 0.7 nats
     (standard deviation), where the images of one sentence differ by 8.

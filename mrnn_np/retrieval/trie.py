@@ -1,11 +1,11 @@
-"""Sentences as a tree of their beginnings, so that what is shared is computed once.
+"""Sentences as a tree of their prefixes, so that what is shared is computed once.
 
 Of the sentences "a dog runs" and "a dog sleeps" the first two words are the same, and
 so is everything a model computes for them. The tree has
 
-- a node for every different beginning (the empty one, "a", "a dog", ...): one row of
+- a node for every different prefix (the empty one, "a", "a dog", ...): one row of
   the softmax, whatever the number of sentences that begin like that;
-- an edge for every different next word after a beginning (<end> is one too): one
+- an edge for every different next word after a prefix (<end> is one too): one
   log-probability. Every node but the first hangs at the end of one edge.
 
 log P(sentence | image) is the sum along the edges from the first node to the sentence's
@@ -28,14 +28,14 @@ class PrefixTrie:
 
     Fields
     ------
-    tokens : (nodes,) the last word of each beginning, <start> for the empty one.
-    parents : (nodes,) the beginning without its last word, 0 for the empty one itself.
+    tokens : (nodes,) the last word of each prefix, <start> for the empty one.
+    parents : (nodes,) the prefix without its last word, 0 for the empty one itself.
     edge_above : (nodes,) the edge that leads to the node, -1 for the empty one.
     levels : (depth + 1,) nodes levels[t] to levels[t+1] have t words.
     offsets : (nodes + 1,) edges offsets[j] to offsets[j+1] leave node j.
     words : (edges,) the next word of each edge.
     ends : (sentences,) the edge that is the <end> of each sentence.
-    rows_alone : beginnings counted once a sentence, as if nothing were shared.
+    rows_alone : prefixes counted once a sentence, as if nothing were shared.
     """
 
     tokens: np.ndarray

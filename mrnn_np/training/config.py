@@ -37,7 +37,7 @@ class TrainingConfig:
     threshold: int = 5  # occurrences that a word needs to be in the vocabulary
     epochs: int = 16
     batch_size: int = 128  # sentences
-    # Batches that are sorted by length together (data/batches.py); 1 deals examples
+    # Batches that are sorted by length together (data/batches.py); 1 shuffles examples
     # into batches whatever their length. Packed batches have no padding to save, and
     # batches of equal lengths learn worse: after 15 epochs on Flickr8k dev perplexity
     # 18.43 and BLEU-4 .182 with 4, 18.11 and .194 with 1.

@@ -26,25 +26,25 @@ from mrnn_np.kernels.updates import (
 
 
 class Optimiser:
-    """Updates parameters in place and keeps its memory in plain arrays.
+    """Updates parameters in place and keeps its state in plain arrays.
 
     Parameters
     ----------
-    params : name -> array; the memory gets the same names, shapes and dtypes.
+    params : name -> array; the state gets the same names, shapes and dtypes.
 
     Attributes
     ----------
     steps : updates made so far.
-    memory : dict of "kind/name" -> array, all that has to be stored to go on later.
+    state : dict of "slot/name" -> array, all that has to be stored to go on later.
     """
 
-    kinds: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
 
     def __init__(self, params: Mapping[str, np.ndarray]) -> None:
         self.steps = 0
-        self.memory = {
-            f"{kind}/{name}": np.zeros_like(value)
-            for kind in self.kinds
+        self.state = {
+            f"{slot}/{name}": np.zeros_like(value)
+            for slot in self.slots
             for name, value in params.items()
         }
 
@@ -57,11 +57,11 @@ class Optimiser:
         """Move every parameter one step against its gradient, in place."""
         self.steps += 1
         for name, p in params.items():
-            memory = [self.memory[f"{kind}/{name}"].ravel() for kind in self.kinds]
+            state = [self.state[f"{slot}/{name}"].ravel() for slot in self.slots]
             # ravel() of a contiguous array is a view: the kernel changes p itself.
-            self.update_one(p.ravel(), grads[name].ravel(), *memory, rate)
+            self.update_one(p.ravel(), grads[name].ravel(), *state, rate)
 
-    def update_one(self, p, g, *memory_and_rate) -> None:
+    def update_one(self, p, g, *state_and_rate) -> None:
         """Update one flat parameter in place."""
         raise TypeError("use SGD, RMSprop, Adagrad or Adam")
 
@@ -69,7 +69,7 @@ class Optimiser:
 class SGD(Optimiser):
     """Gradient descent with momentum (0 for the plain one)."""
 
-    kinds = ("velocity",)
+    slots = ("velocity",)
     momentum = 0.9
 
     def update_one(self, p, g, v, rate):
@@ -79,7 +79,7 @@ class SGD(Optimiser):
 class RMSprop(Optimiser):
     """Divide by a running root mean square of the gradient (Tieleman and Hinton)."""
 
-    kinds = ("square",)
+    slots = ("square",)
     decay = 0.99
     epsilon = 1e-8  # inside the root, as neuraltalk has it
 
@@ -90,7 +90,7 @@ class RMSprop(Optimiser):
 class Adagrad(Optimiser):
     """Divide by the root of the sum of all squares so far (Duchi et al., 2011)."""
 
-    kinds = ("square",)
+    slots = ("square",)
     epsilon = 1e-8
 
     def update_one(self, p, g, s, rate):
@@ -100,7 +100,7 @@ class Adagrad(Optimiser):
 class Adam(Optimiser):
     """Running means of gradient and square, corrected (Kingma and Ba, 2015)."""
 
-    kinds = ("mean", "square")
+    slots = ("mean", "square")
     beta1, beta2, epsilon = 0.9, 0.999, 1e-8
 
     def update_one(self, p, g, m, v, rate):

@@ -245,13 +245,13 @@ class Trainer:
         state["config"] = dataclasses.asdict(self.config)
         state["inputs"] = self.inputs
         state["optimiser_steps"] = self.optimiser.steps
-        self.folder.save(self.model, state, self.optimiser.memory, self.best)
+        self.folder.save(self.model, state, self.optimiser.state, self.best)
         self.saved_at = time.monotonic()
 
     def _load(self) -> None:
         """Take over the state of last.npz, if it is of the same run."""
         path = self.folder.last
-        model, state, memory, best = self.folder.load(self.model.dtype)
+        model, state, slots, best = self.folder.load(self.model.dtype)
         config = dataclasses.asdict(self.config)
         self._check_same("training config", config, state.get("config"))
         if "fingerprint" in state:
@@ -266,7 +266,7 @@ class Trainer:
                 self._check_same(name, here, inputs.get(name))
         self._check_same("model config", self.model.config, model.config)
         self._check_same("vocabulary", self.model.vocabulary, model.vocabulary)
-        self._check_same("optimiser", _shapes(self.optimiser.memory), _shapes(memory))
+        self._check_same("optimiser", _shapes(self.optimiser.state), _shapes(slots))
         for name, kind in {**STORED, "optimiser_steps": int}.items():
             if not isinstance(state.get(name), kind):
                 raise InputError(f"{path}: {name} {state.get(name)!r}: not understood")
@@ -278,7 +278,7 @@ class Trainer:
             self.best_loss = math.inf
         self.model.params, self.best = model.params, best
         self.optimiser.steps = state["optimiser_steps"]
-        self.optimiser.memory = memory
+        self.optimiser.state = slots
         self.folder.write_copies(self.model, state, best)
 
     def _check_same(self, name: str, here: object, there: object) -> None:

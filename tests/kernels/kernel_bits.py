@@ -58,7 +58,7 @@ def softmax_forward():
 def softmax_backward():
     exps, sums = np.exp(draw(ROWS, V)), np.zeros(V, np.float32)
     totals, words = exps.sum(axis=1), integers(V, ROWS)
-    cross_entropy.cross_entropy_slope(exps, totals, words, draw(ROWS), sums)
+    cross_entropy.cross_entropy_backward(exps, totals, words, draw(ROWS), sums)
     return exps, sums
 
 

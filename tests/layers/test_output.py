@@ -6,9 +6,9 @@ import pytest
 from mrnn_np import layers
 from mrnn_np.kernels.cross_entropy import (
     cross_entropy,
+    cross_entropy_backward,
+    cross_entropy_backward_plain,
     cross_entropy_plain,
-    cross_entropy_slope,
-    cross_entropy_slope_plain,
     exponentiate,
     largest,
 )
@@ -37,8 +37,8 @@ def test_kernels_equal_their_plain_twins(V, scale):
     np.testing.assert_allclose(losses, expected[2], rtol=tolerance, atol=tolerance)
     dlosses = np.linspace(0.5, 2, 6).astype(np.float32)
     dbias = np.zeros(V, np.float32)
-    cross_entropy_slope(logits, totals, targets, dlosses, dbias)
-    dlogits, sums = cross_entropy_slope_plain(*expected[:2], targets, dlosses)
+    cross_entropy_backward(logits, totals, targets, dlosses, dbias)
+    dlogits, sums = cross_entropy_backward_plain(*expected[:2], targets, dlosses)
     np.testing.assert_allclose(logits, dlogits, rtol=1e-5, atol=8 * tolerance)
     np.testing.assert_allclose(dbias, sums, rtol=1e-5, atol=8 * tolerance)
 

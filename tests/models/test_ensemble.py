@@ -1,4 +1,4 @@
-"""Models that vote: averages of probabilities, and members that do not fit together."""
+"""Averages of probabilities, and members that do not fit together."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""A small model with random weights, and sentences that share beginnings."""
+"""A small model with random weights, and sentences that share prefixes."""
 
 import numpy as np
 

@@ -94,9 +94,9 @@ def test_matrix_equals_pairs_one_by_one(case):
     assert found.shape == (30, 11) and found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     assert expected.std(axis=1).min() > 0.01  # the images do make a difference
-    beginnings = {tuple(s[:n]) for s in sentences for n in range(len(s) + 1)}
-    assert work.rows == len(beginnings) < work.rows_alone
-    assert work.multiply_adds == len(beginnings) * 11 * 7 * 12  # M = 7, V = 12
+    prefixes = {tuple(s[:n]) for s in sentences for n in range(len(s) + 1)}
+    assert work.rows == len(prefixes) < work.rows_alone
+    assert work.multiply_adds == len(prefixes) * 11 * 7 * 12  # M = 7, V = 12
 
 
 def test_fast_equals_plain_whatever_the_blocks(case, monkeypatch):
@@ -201,7 +201,7 @@ def test_shortlist_is_exact_where_it_says_so(case):
     standard = model.standardise(features)
     guess = guess_likelihoods(model, standard, sentences, np.random.default_rng(0))
     whole, _ = log_likelihoods(model, features, sentences)
-    # With every beginning and every image among the samples nothing is left to guess
+    # With every prefix and every image among the samples nothing is left to guess
     # but for the ridge.
     np.testing.assert_allclose(guess, whole, atol=0.2)
     found = look_closely(model, standard, sentences, guess + 1, size=3)

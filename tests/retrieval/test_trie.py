@@ -1,4 +1,4 @@
-"""The tree of sentence beginnings against the set of beginnings itself."""
+"""The tree of sentence prefixes against the set of prefixes itself."""
 
 import numpy as np
 from hypothesis import given
@@ -12,7 +12,7 @@ sentences_of_few_words = st.lists(
 )
 
 
-def beginnings_of(trie) -> list[tuple]:
+def prefixes_of(trie) -> list[tuple]:
     """The words of every node, found by walking up."""
     names = [()]
     for node in range(1, trie.nodes):
@@ -21,9 +21,9 @@ def beginnings_of(trie) -> list[tuple]:
 
 
 @given(sentences_of_few_words)
-def test_nodes_are_the_different_beginnings(sentences):
+def test_nodes_are_the_different_prefixes(sentences):
     trie = build_trie(sentences)
-    names = beginnings_of(trie)
+    names = prefixes_of(trie)
     expected = {tuple(s[:n]) for s in sentences for n in range(len(s) + 1)}
     assert set(names) == expected and len(names) == len(expected)
     assert trie.rows_alone == sum(len(s) + 1 for s in sentences)
@@ -45,7 +45,7 @@ def test_sums_run_along_the_words_of_each_sentence(sentences, seed):
     trie = build_trie(sentences)
     values = np.random.default_rng(seed).standard_normal((len(trie.words), 2))
     value_of = {}
-    for node, name in enumerate(beginnings_of(trie)):
+    for node, name in enumerate(prefixes_of(trie)):
         for edge in range(trie.offsets[node], trie.offsets[node + 1]):
             value_of[name, int(trie.words[edge])] = values[edge]
     expected = [
@@ -58,7 +58,7 @@ def test_sums_run_along_the_words_of_each_sentence(sentences, seed):
 def test_a_hand_drawn_tree():
     # a dog runs / a dog sleeps / a cat, with a=4 dog=5 runs=6 sleeps=7 cat=8
     trie = build_trie([[4, 5, 6], [4, 5, 7], [4, 8]])
-    assert beginnings_of(trie) == [(), (4,), (4, 5), (4, 8), (4, 5, 6), (4, 5, 7)]
+    assert prefixes_of(trie) == [(), (4,), (4, 5), (4, 8), (4, 5, 6), (4, 5, 7)]
     assert trie.words.tolist() == [4, 5, 8, 6, 7, END, END, END]
     assert trie.rows_alone == 4 + 4 + 3
     assert trie.ends.tolist() == [6, 7, 5]
