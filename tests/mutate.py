@@ -53,6 +53,8 @@ TESTS = {
     "mrnn_np/training": ["tests/training"],
     "tutorials/exercises/check.py": ["tests/test_tutorials.py"],
 }
+# All but the drivers that attack whole commands, which take minutes.
+SUITE = ["tests", "--ignore=tests/crash", "--ignore=tests/test_fuzz.py"]
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
 PATIENCE = 10  # times the usual time of the tests, then a mutant counts as killed
 LEFT_OUT = {".git", ".ci-venv", ".venv", "__pycache__", ".hypothesis", "runs"}
@@ -193,7 +195,7 @@ class Copy:
             file.write_text(after, encoding="utf-8")
             own = tests_of(mutant.file)
             return self.passes(own, limits[" ".join(own)]) and self.passes(
-                ["tests"], limits["tests"]
+                SUITE, limits[" ".join(SUITE)]
             )
         finally:
             file.write_text(before, encoding="utf-8")
@@ -205,7 +207,8 @@ def judge(mutants: Sequence[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool]]
         copies = SimpleQueue()
         for number in range(jobs):
             copies.put(first := Copy(Path(place) / str(number)))
-        groups = {" ".join(tests_of(mutant.file)) for mutant in mutants} | {"tests"}
+        groups = {" ".join(tests_of(mutant.file)) for mutant in mutants}
+        groups.add(" ".join(SUITE))
         limits = {
             group: PATIENCE * first.usual_time(group.split())
             for group in tqdm(sorted(groups), "the tests alone")
