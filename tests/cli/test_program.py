@@ -96,6 +96,26 @@ def test_a_handler_of_a_command_leaves_no_traceback_either():
     assert error == b"" and process.returncode in (130, -signal.SIGINT)
 
 
+def test_signals_that_come_at_the_same_moment_leave_no_traceback():
+    """The first one's handler puts others in the place of what handles the rest."""
+    process = python(
+        "import os, signal, time, types, sys, mrnn_np.cli as cli",
+        "numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)",
+        "def run(args):",
+        "    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)",
+        "    for number in numbers: os.kill(os.getpid(), number)",
+        "    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)",
+        "    time.sleep(60)",
+        "module = types.SimpleNamespace(",
+        "    EXAMPLE='', add_arguments=lambda parser: None, run=run)",
+        "cli.importlib = types.SimpleNamespace(import_module=lambda name: module)",
+        "sys.argv = ['mrnn-np', 'train']",
+        "cli.program()",
+    )
+    error = process.communicate(timeout=60)[1]
+    assert (error.strip(), process.returncode) == (b"mrnn-np: stopped", 130)
+
+
 def test_who_was_told_to_ignore_a_hangup_ignores_it():
     """`nohup mrnn-np train`."""
     code = SLOW_END.format(pause=0, cleaning="pass", say="cli.say")
