@@ -6,6 +6,7 @@ first one may have to compile a kernel.
 """
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,12 @@ from hypothesis import settings
 from mrnn_np.kernels.cache import NOTICE
 
 NOTICE.said = True
+# A shell starts what runs in the background deaf to Ctrl-C, and nohup to a terminal that
+# closes. The processes that tests send signals to would inherit that.
+for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    number = getattr(signal, name, None)  # Windows has no SIGHUP
+    if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 settings.register_profile("mrnn_np", deadline=None)
 settings.load_profile("mrnn_np")
 

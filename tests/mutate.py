@@ -25,7 +25,6 @@ import difflib
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -236,9 +235,6 @@ def main() -> int:
     )
     parser.add_argument("--keep", type=Path, help="write the survivors to this file")
     options = parser.parse_args()
-    # A shell starts what runs in the background deaf to Ctrl-C, and the tests, which
-    # send it to processes of theirs, would inherit that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     mutants = sample(options.only or list(TESTS), options.count, options.seed)
     drawn, survived = Counter(), []
     for mutant, alive in judge(mutants, options.jobs):
