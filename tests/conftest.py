@@ -14,8 +14,8 @@ from hypothesis import settings
 from mrnn_np.kernels.cache import NOTICE
 
 NOTICE.said = True
-# A shell starts what runs in the background deaf to Ctrl-C, and nohup to a terminal that
-# closes. The processes that tests send signals to would inherit that.
+# A shell starts what runs in the background deaf to Ctrl-C, and nohup to the end of the
+# terminal. The processes that tests send signals to would inherit that.
 for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
     number = getattr(signal, name, None)  # Windows has no SIGHUP
     if number is not None and signal.getsignal(number) is signal.SIG_IGN:
