@@ -184,6 +184,8 @@ def may_change(call: Call, inner: str) -> bool:
     of_its_kind = ["old.json", "old.html", "empty"]
     if call.arguments[0] == "weights":
         of_its_kind.append("cnn.npz")
+    if inner == "old.captions.json":  # of evaluate, beside old.json
+        return "old.captions.json" not in " ".join(call.arguments)
     if inner in of_its_kind:
         return inner in map(os.path.normpath, call.outputs)
     return call.resumes and call.arguments[0] in ("features", "train")

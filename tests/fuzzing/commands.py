@@ -32,7 +32,10 @@ from mrnn_np.data import Vocabulary, load_dataset, tokenize
 from mrnn_np.data.scenes.features import SceneFeatures
 from mrnn_np.extractors import identity
 from mrnn_np.features import Features
+from mrnn_np.metrics.results import write_results
 from mrnn_np.models import MRNN, MRNNConfig
+from mrnn_np.outputs import write_json
+from mrnn_np.report import Page
 from mrnn_np.training import Trainer, load_config
 
 # What calls are made of: a command and its arguments. An argument is a flag, "" for a
@@ -88,7 +91,7 @@ PROCESSES = CALLS[:13]  # those that are run as processes, too
 GOOD = {
     "dataset": ("folder:pets",), "features": ("f.npz",), "checkpoint": ("model.npz",),
     "image": ("photo.png", "pets/0.jpg", "ü.png"), "config": ("c.toml",),
-    "results": ("results.json",), "weights": ("w.npz",), "extractor": ("scenes",),
+    "results": ("results.json", "old.captions.json"), "weights": ("w.npz",), "extractor": ("scenes",),
     "network": ("cnn.npz",), "split": ("dev", "train", "test"), "count": ("1", "3",
     "20"),
     "jobs": ("1", "2"), "processes": ("1",), "integer": ("0", "7"), "number": ("0.5",
@@ -154,9 +157,11 @@ def prepare(folder: Path) -> None:
     lay_out(BASE, {
         "c.toml": (sizes + rest).encode(),
         "results.json": json.dumps(results).encode(),
-        "old.json": b"{}\n", "old.html": b"<!DOCTYPE html>\n<title>m-RNN</title>\n",
         "empty": b"",
     })  # fmt: skip
+    write_json(BASE / "old.json", {"kind": "scores"})
+    write_results(BASE / "old.captions.json", {"1.jpg": "a dog"})
+    Page("m-RNN").save(BASE / "old.html")
     choices = load_config(BASE / "c.toml", MRNNConfig)
     features = Features.load(BASE / "f.npz")
     learner, train, dev = training.prepare(dataset, features, *choices)
@@ -245,8 +250,8 @@ def make(rng: np.random.Generator, folder: Path, process: bool = False) -> Call:
     outputs = [
         as_argument(v.text) for v in values if v.kind.startswith(("output", "run"))
     ]
-    if command == "train" and not outputs:
-        outputs = ["runs"]
+    if not outputs:  # where they go when nobody says so
+        outputs = {"train": ["runs"], "bench": ["bench"]}.get(command, [])
     if command == "weights convert" and not outputs:
         outputs = ["w.npz", *(f"{Path(v.text).stem[:200]}.npz" for v in values)]
     encoding = choose(rng, ("utf-8", "utf-8", "ascii", "latin-1"))

@@ -8,6 +8,7 @@ Knows: what is in each kind. Does not know: how it is damaged.
 
 import contextlib
 import io
+import math
 import os
 from pathlib import Path
 
@@ -127,8 +128,9 @@ def read_checkpoint(path: Path) -> None:
     model = load_model(path)
     features = np.ones((1, model.config.image_size), np.float32)
     (found,) = model.caption(features, beam_size=3, n_best=2)
-    str([caption.text for caption in found])
-    model.log_likelihood(features, ["a b"])
+    assert all(caption.text == str(caption.text) for caption in found)
+    assert all(math.isfinite(caption.log_prob) for caption in found)
+    assert np.isfinite(model.log_likelihood(features, ["a b"])).all()
     if model.extractor is not None:
         check_same_extractor(model.extractor, EXTRACTOR, str(path))
 
