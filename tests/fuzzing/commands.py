@@ -91,7 +91,8 @@ PROCESSES = CALLS[:13]  # those that are run as processes, too
 GOOD = {
     "dataset": ("folder:pets",), "features": ("f.npz",), "checkpoint": ("model.npz",),
     "image": ("photo.png", "pets/0.jpg", "ü.png"), "config": ("c.toml",),
-    "results": ("results.json", "old.captions.json"), "weights": ("w.npz",), "extractor": ("scenes",),
+    "results": ("results.json", "old.captions.json"), "weights": ("w.npz",),
+    "extractor": ("scenes",),
     "network": ("cnn.npz",), "split": ("dev", "train", "test"), "count": ("1", "3",
     "20"),
     "jobs": ("1", "2"), "processes": ("1",), "integer": ("0", "7"), "number": ("0.5",
