@@ -39,6 +39,7 @@ class Call:
     outputs : paths that it was asked to write to.
     resumes : whether it may add to a file that is there.
     encoding : of its standard output and error.
+    room : bytes that a file may grow to, as on a disk that is full; None for any.
     """
 
     arguments: list[str]
@@ -46,6 +47,7 @@ class Call:
     outputs: list[str]
     resumes: bool
     encoding: str
+    room: int | None = None
 
 
 @contextlib.contextmanager
@@ -55,13 +57,16 @@ def alone():
     def no_network(*arguments, **options):
         raise InputError("no network in these tests")
 
+    done = mock.Mock(returncode=0)
     with (
         mock.patch.object(sources, "fetch", no_network),
         mock.patch.object(meteor, "unavailable", lambda: "not in these tests"),
         mock.patch.object(machine, "SECONDS", 0.001),
         mock.patch.object(machine, "SIZES", (8, 8, 8)),
         mock.patch.object(bench, "measured", lambda *arguments: iter([0])),
-        mock.patch.object(bench, "subprocess"),
+        mock.patch.object(
+            bench.subprocess, "run", return_value=mock.Mock(returncode=0)
+        ),
         mock.patch.object(demo, "train_on_scenes", lambda epochs, page: None),
     ):
         yield
@@ -81,6 +86,18 @@ def judged(call: Call):
     check_files(call, before)
 
 
+@contextlib.contextmanager
+def limited_files(room: int | None):
+    """Let no file grow beyond so many bytes; Python gets an OSError, not the signal."""
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if room is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, old[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+
 def read(call: Call) -> None:
     """Run a call in this process."""
     streams = [
@@ -89,7 +106,11 @@ def read(call: Call) -> None:
     out, error = streams
     home = str(call.folder / "home")
     with judged(call), alone(), mock.patch.dict(os.environ, {"MRNN_NP_HOME": home}):
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(error),
+            limited_files(call.room),
+        ):
             try:
                 status = cli.main(call.arguments)
             except SystemExit as stopped:

@@ -115,6 +115,8 @@ STRANGE = ("pipe", "null", "full", "loop", "gone", "link.npz", "pets", "empty", 
            "damaged.npz", "x" * 300, "missing", "photo.png/x", "\x1b[31m.png", "-",
            "--",
            "\ud800.png", "null-link")  # fmt: skip
+# Bytes until the disk is full. Semaphores are files, too, of 32 bytes.
+ROOM = (100, 500, 1000, 3000, 10_000, 30_000)
 NUMBER_KINDS = ("count", "jobs", "processes", "integer", "number", "megabytes")
 BASE = Path("/nowhere")  # set by prepare
 
@@ -161,7 +163,7 @@ def prepare(folder: Path) -> None:
         "empty": b"",
     })  # fmt: skip
     write_json(BASE / "old.json", {"kind": "scores"})
-    write_results(BASE / "old.captions.json", {"1.jpg": "a dog"})
+    write_results(BASE / "old.captions.json", dict.fromkeys(dataset.split("dev"), "a"))
     Page("m-RNN").save(BASE / "old.html")
     choices = load_config(BASE / "c.toml", MRNNConfig)
     features = Features.load(BASE / "f.npz")
@@ -256,7 +258,8 @@ def make(rng: np.random.Generator, folder: Path, process: bool = False) -> Call:
     if command == "weights convert" and not outputs:
         outputs = ["w.npz", *(f"{Path(v.text).stem[:200]}.npz" for v in values)]
     encoding = choose(rng, ("utf-8", "utf-8", "ascii", "latin-1"))
-    return Call(arguments, folder, outputs, "--resume" in arguments, encoding)
+    room = choose(rng, ROOM) if rng.random() < 0.15 else None
+    return Call(arguments, folder, outputs, "--resume" in arguments, encoding, room)
 
 
 def make_process(rng: np.random.Generator, folder: Path) -> Call:
