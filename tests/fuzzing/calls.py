@@ -64,9 +64,7 @@ def alone():
         mock.patch.object(machine, "SECONDS", 0.001),
         mock.patch.object(machine, "SIZES", (8, 8, 8)),
         mock.patch.object(bench, "measured", lambda *arguments: iter([0])),
-        mock.patch.object(
-            bench.subprocess, "run", return_value=mock.Mock(returncode=0)
-        ),
+        mock.patch.object(bench.subprocess, "run", return_value=done),
         mock.patch.object(demo, "train_on_scenes", lambda epochs, page: None),
     ):
         yield

@@ -153,7 +153,21 @@ def tiff(rng: np.random.Generator) -> bytes:
     )
 
 
-CRAFTED = (png, many_scans, bitmap, tiff)
+def large(rng: np.random.Generator) -> bytes:
+    """Return a picture without fault, about as large as is allowed, in few bytes."""
+    sizes = ((8000, 8000), (8001, 8000), (12_000, 12_000), (65_536, 8), (65_535, 900))
+    picture = Image.new(choose(rng, ("1", "L", "RGB")), choose(rng, sizes))
+    form, options = choose(rng, (("PNG", {"compress_level": 1}), ("TIFF", {}), ("GIF",
+                                                                                {}),
+                                 ("TIFF", {"compression": "tiff_lzw"})))  # fmt: skip
+    if max(picture.size) > 65_535:  # more than a GIF can be wide
+        form, options = "PNG", {}
+    stream = io.BytesIO()
+    picture.save(stream, form, **options)
+    return stream.getvalue()
+
+
+CRAFTED = (png, png, many_scans, bitmap, bitmap, tiff, tiff, tiff, large)
 
 
 def read(path: Path) -> None:
