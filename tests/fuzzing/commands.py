@@ -256,7 +256,8 @@ def make(rng: np.random.Generator, folder: Path, process: bool = False) -> Call:
     if not outputs:  # where they go when nobody says so
         outputs = {"train": ["runs"], "bench": ["bench"]}.get(command, [])
     if command == "weights convert" and not outputs:
-        outputs = ["w.npz", *(f"{Path(v.text).stem[:200]}.npz" for v in values)]
+        stems = (Path(as_argument(v.text)).stem[:200] for v in values)
+        outputs = ["w.npz", *(f"{stem}.npz" for stem in stems)]
     encoding = choose(rng, ("utf-8", "utf-8", "ascii", "latin-1"))
     room = choose(rng, ROOM) if rng.random() < 0.15 else None
     return Call(arguments, folder, outputs, "--resume" in arguments, encoding, room)
