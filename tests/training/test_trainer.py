@@ -134,3 +134,16 @@ def test_l2_pulls_the_parameters_towards_zero():
         Trainer(model, config(l2=strength)).fit(make_examples(), make_examples(20, 1))
         norms.append(sum(np.vdot(p, p) for p in model.params.values()))
     assert norms[1] < 0.9 * norms[0]
+
+
+def test_the_bar_of_an_epoch_says_which_it_is(monkeypatch):
+    labels = []
+
+    def record(items, total, label, unit):
+        labels.append((label, total, unit))
+        return items
+
+    monkeypatch.setattr("mrnn_np.training.trainer.progress", record)
+    examples = make_examples(20)
+    Trainer(make_model(), config(epochs=2)).fit(examples, examples)
+    assert labels == [("epoch 1/2", 3, "batch"), ("epoch 2/2", 3, "batch")]
