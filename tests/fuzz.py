@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import traceback
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -110,26 +111,39 @@ class Worker:
         self.process.kill()
 
 
+@dataclass
+class Row:
+    """What happened to one target; seconds and megabytes are the largest."""
+
+    cases: int = 0
+    refused: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    megabytes: float = 0.0
+
+
 class Report:
     """Counts of cases, and the failures, one of a kind shown."""
 
     def __init__(self, seed: int, keep: Path) -> None:
         self.seed, self.keep = seed, keep
-        self.counts = collections.defaultdict(lambda: [0, 0, 0])
+        self.rows: dict[Target, Row] = collections.defaultdict(Row)
         self.slowest = self.largest = (0.0, "")
         self.kinds: dict[tuple, list] = collections.defaultdict(list)
 
     def add(self, target: Target, number: int, outcome: Outcome, folder: Path) -> None:
         """Take one outcome; keep the files of the first failure of a kind."""
-        counts = self.counts[target.name]
-        counts[0] += 1
-        counts[1] += outcome.refused
+        row = self.rows[target]
+        row.cases += 1
+        row.refused += outcome.refused
+        row.failed += bool(outcome.wrong)
+        row.seconds = max(row.seconds, outcome.seconds)
+        row.megabytes = max(row.megabytes, outcome.megabytes)
         case = f"--only {target.name} --seed {self.seed} --case {number}"
         self.slowest = max(self.slowest, (outcome.seconds, case))
         self.largest = max(self.largest, (outcome.megabytes, case))
         if not outcome.wrong:
             return
-        counts[2] += 1
         kind = self.kinds[target.name, outcome.place]
         kind.append(case)
         if len(kind) == 1 and len(self.kinds) <= SHOWN:
@@ -143,11 +157,17 @@ class Report:
                   flush=True)  # fmt: skip
 
     def end(self) -> int:
-        """Print the table; return the exit status."""
-        print(f"\n{'target':<20}{'cases':>8}{'refused':>9}{'failed':>8}")
-        for name, (cases, refused, failed) in sorted(self.counts.items()):
-            print(f"{name:<20}{cases:>8}{refused:>9}{failed or '':>8}")
-        total = sum(cases for cases, _, _ in self.counts.values())
+        """Print the table, with the limits of each target; return the exit status."""
+        print(f"\n{'target':<16}{'cases':>8}{'refused':>9}{'failed':>8}", end="")
+        print(f"{'slowest':>10}{'of':>4} s{'largest':>10}{'of':>6} MB")
+        for target, row in sorted(self.rows.items(), key=lambda item: item[0].name):
+            print(
+                f"{target.name:<16}{row.cases:>8}{row.refused:>9}{row.failed:>8}",
+                end="",
+            )
+            print(f"{row.seconds:>10.2f}{target.seconds:>4.0f} s", end="")
+            print(f"{row.megabytes:>10.0f}{target.megabytes:>6} MB")
+        total = sum(row.cases for row in self.rows.values())
         failed = sum(len(cases) for cases in self.kinds.values())
         print(f"{total} cases, {failed} failures of {len(self.kinds)} kinds")
         print(f"slowest  {self.slowest[0]:8.2f} s   {self.slowest[1]}")
