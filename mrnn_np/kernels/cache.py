@@ -10,13 +10,16 @@ Knows: Numba's cache and its events. Does not know: what a kernel computes.
 """
 
 import atexit
+import functools
 import shutil
 import tempfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numba
 from numba.core import event
+from numba.core.caching import IndexDataCacheFile
 
 from mrnn_np.progress import say
 
@@ -25,6 +28,7 @@ class Notice(event.Listener):
     """Says on stderr, once a process, that kernels are being compiled."""
 
     said = False
+    failed = False  # whether it was said that one could not be kept
 
     def on_start(self, event: event.Event) -> None:
         module = event.data["dispatcher"].py_func.__module__
@@ -47,6 +51,7 @@ def use_cache() -> None:
     a temporary folder serves, for this process only.
     """
     event.register("numba:compile", NOTICE)
+    IndexDataCacheFile.save = keep_if_possible(IndexDataCacheFile.save)
     try:
         numba.njit(cache=True)(use_cache)  # looks for the folder, compiles nothing
     except RuntimeError:
@@ -59,6 +64,26 @@ def use_cache() -> None:
             "compiled kernels cannot be kept, every start makes them anew: set "
             "NUMBA_CACHE_DIR to a folder that can be written"
         )
+
+
+def keep_if_possible(save: Callable) -> Callable:
+    """Return Numba's way to keep a kernel, which a full disk no longer stops.
+
+    The kernel is compiled by then, and Numba takes away what it wrote of it: so the
+    command that needs it goes on, and the next one compiles it anew.
+    """
+
+    @functools.wraps(save)
+    def kept(*arguments) -> None:
+        try:
+            save(*arguments)
+        except OSError as error:
+            if not NOTICE.failed:
+                NOTICE.failed = True
+                reason = error.strerror or error
+                say(f"a compiled kernel cannot be kept ({reason}); this run goes on")
+
+    return kept
 
 
 def sources_stamp(folder: Path) -> int:

@@ -199,3 +199,19 @@ def test_no_folder_to_write_to_is_said_and_works(copy, tmp_path):
     assert out == "2.0"
     assert "set NUMBA_CACHE_DIR to a folder that can be written" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_a_kernel_that_cannot_be_kept_is_said_and_works(copy, tmp_path):
+    pytest.importorskip("resource", reason="this system has no limit of file sizes")
+    limit = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
+    )
+    cache = tmp_path / "cache"
+    out, err = run(copy, limit + CALL, NUMBA_CACHE_DIR=str(cache))
+    assert out == "2.0"
+    assert err.count("a compiled kernel cannot be kept (File too large)") == 1
+    assert "Traceback" not in err
+    assert not [file for file in cache.rglob("*") if ".tmp." in file.name]
+    assert run(copy, NUMBA_CACHE_DIR=str(cache))[0] == "2.0"
