@@ -1,5 +1,6 @@
 """The lessons run, the solutions pass, gaps and typical mistakes do not."""
 
+import os
 import re
 import runpy
 import subprocess
@@ -505,6 +506,19 @@ def test_the_command(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "".join(f"{n}  pass\n" for n in EXERCISES) + "4 of 4 pass\n"
+
+
+def test_what_an_answer_says_reaches_any_terminal_and_commands_none(tmp_path):
+    text = "def step_backward(*_):\n    raise ValueError('ü\\x1b[2J\\udc80')\n"
+    (tmp_path / "02a_step_backward.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, TUTORIALS / "exercises" / "check.py", "02a"]
+    done = subprocess.run(
+        [*command, "--answers", tmp_path],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 1 and not done.stderr
+    assert rb"ValueError: \u00fc\u001b[2J\udc80" in done.stdout
 
 
 def test_the_command_on_unfinished_exercises(capfd):

@@ -12,7 +12,6 @@ image never enters the recurrence: it joins at every word, in the multimodal lay
 Knows: how the layers hang together. Does not know: how it is trained or searched.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +39,7 @@ from mrnn_np.models.captioner import Arrays, CaptionerConfig, Memory
 from mrnn_np.models.multimodal import MultimodalCaptioner
 
 IMAGE_LENGTH = 8.0  # of a standardised feature vector, see `MRNN.image_gain`
+LARGEST_SCALE = float(np.finfo(np.float32).max)  # what the entries of U can hold
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class MRNNConfig(CaptionerConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not math.isfinite(self.recurrent_scale):
+        if not abs(self.recurrent_scale) <= LARGEST_SCALE:
             raise InputError(f"recurrent_scale cannot be {self.recurrent_scale}")
 
 

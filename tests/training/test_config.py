@@ -44,6 +44,7 @@ def test_config_file(tmp_path):
         ("[model]\nembedding_size = 9223372036854775808\n", "an integer beyond 64"),
         ("[model]\nrecurrent_scale = 'x'\n", "recurrent_scale must be a number"),
         ("[model]\nrecurrent_scale = inf\n", "recurrent_scale cannot be inf"),
+        ("[model]\nrecurrent_scale = -1e308\n", "recurrent_scale cannot be -1e"),
         ("[model]\nbias_from_counts = 1\n", "bias_from_counts must be true or false"),
         (
             "[model]\nbias_from_counts = 'no'\n",

@@ -35,6 +35,7 @@ from mrnn_np.layers import (
     recurrent_gap,
     recurrent_step,
 )
+from mrnn_np.progress import show
 
 STEP = 1e-5
 LIMIT = 1e-7  # right answers stay below 1e-8
@@ -338,10 +339,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in numbers:
         problem = verdict(number, options.answers)
         passed += problem is None
-        line = f"{number}  pass" if problem is None else f"{number}  fail: {problem}"
-        print(line, flush=True)
+        text = f"{number}  pass" if problem is None else f"{number}  fail: {problem}"
+        for line in text.split("\n"):  # an answer's own error may hold any character
+            show(line)
     if len(numbers) > 1:
-        print(f"{passed} of {len(numbers)} pass")
+        show(f"{passed} of {len(numbers)} pass")
     return 0 if passed == len(numbers) else 1
 
 
