@@ -33,6 +33,7 @@ from fuzzing.worker import Outcome, clear, run_case
 FAMILIES = (containers, weights, datasets, pictures, texts, commands)
 FORK = multiprocessing.get_context("fork")
 SHOWN = 40  # kinds of failures
+MANY = 100  # cases; of so many a target reads some, unless it looks at nothing
 GRACE = 20.0  # seconds on the clock for a worker to obey its own limits
 
 
@@ -174,7 +175,10 @@ class Report:
         print(f"largest  {self.largest[0]:8.0f} MB  {self.largest[1]}")
         for (name, place), cases in sorted(self.kinds.items()):
             print(f"{len(cases):>6} x {name}: {place}\n         {cases[0]}")
-        return 1 if failed else 0
+        blind = [t.name for t, r in self.rows.items() if r.refused == r.cases >= MANY]
+        for name in blind:
+            print(f"{name}: every case was refused: is its right input still right?")
+        return 1 if failed or blind else 0
 
 
 def special(folder: str, names: list[str]) -> list[str]:

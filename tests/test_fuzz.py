@@ -156,6 +156,18 @@ def test_a_process_that_dies_is_a_failure_and_is_replaced(tmp_path):
     assert "\n20 cases, " in done.stdout and " 20 failures" not in done.stdout
 
 
+def test_a_reader_that_refuses_everything_is_a_failure(tmp_path, capsys):
+    target = Target("test", "text", None, None)
+    report = fuzz.Report(0, tmp_path)
+    for number in range(fuzz.MANY):
+        outcome = worker.Outcome(0.1, 1.0, refused=True)
+        report.add(target, number, outcome, tmp_path)
+    assert report.end() == 1
+    assert "test: every case was refused" in capsys.readouterr().out
+    report.add(target, fuzz.MANY, worker.Outcome(0.1, 1.0), tmp_path)
+    assert report.end() == 0
+
+
 def test_json_keeps_its_meaning_where_nothing_is_changed():
     data = {"a": [1, "ü", None], "b": {"c": True}}
     assert mutations.to_json(data) == '{"a": [1, "\\u00fc", null], "b": {"c": true}}'

@@ -67,6 +67,7 @@ def prepare(folder: Path) -> None:
     trainer.fit(examples, examples)
     Features(["a.jpg", "ü.jpg", "狗.jpg"], images(), EXTRACTOR, "folder:x",
              {"d.jpg": "broken"}).save(folder / "features.npz")  # fmt: skip
+    model = small_model()  # the other one has learned something
     log_likelihoods(model, images(), SENTENCES, ALONE, path=folder / "likelihoods.npz")
     caption_images(model, images(), 2, workers=ALONE, folder=folder / "parts")
     small_network(folder / "cnn.npz")

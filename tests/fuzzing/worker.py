@@ -4,6 +4,7 @@ Knows: limits of the system, what a case left behind. Does not know: readers.
 """
 
 import contextlib
+import ctypes
 import gc
 import io
 import os
@@ -65,7 +66,7 @@ def run_case(target: Target, seed: int, number: int, folder: Path) -> Outcome:
         argument = target.make(rng, place)
     if isinstance(argument, Path) and argument.exists() and rng.random() < 0.01:
         special(rng, argument)
-    gc.collect(0)
+    tidy()
     before = contents(place)
     with spied(folder / "spy") as spy:
         start, resident = processor_time(), reset_peak()
@@ -80,7 +81,16 @@ def run_case(target: Target, seed: int, number: int, folder: Path) -> Outcome:
         wrong = f"temporary files left: {left[:3]}"
     if not wrong and used > target.seconds:  # C code that no signal stops
         wrong = f"took {used:.1f} s of processor time, allowed are {target.seconds:g}"
+    if not wrong and grown > target.megabytes:  # in what was mapped before
+        wrong = f"took {grown:.0f} MB, allowed are {target.megabytes}"
     return Outcome(used, grown, wrong, where or wrong[:40], refused)
+
+
+def tidy() -> None:
+    """Give back the memory that making an input took: a reader must ask for its own."""
+    gc.collect(0)
+    with contextlib.suppress(OSError, AttributeError):  # other systems than glibc's
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def attempt(target: Target, argument) -> tuple[str, str, bool]:
