@@ -20,7 +20,7 @@ from mrnn_np.errors import InputError
 from mrnn_np.parallel import THREADS, Workers, spread
 from mrnn_np.parts import Parts, fingerprint
 from mrnn_np.progress import progress, say
-from mrnn_np.untrusted import array_of
+from mrnn_np.untrusted_arrays import array_of
 
 BLOCK = 250  # images searched together, fewer where the beam is wide
 

@@ -15,7 +15,8 @@ import numpy as np
 from mrnn_np.errors import InputError
 from mrnn_np.extractors import check_identity, join_identities
 from mrnn_np.storage import load_arrays, save_arrays
-from mrnn_np.untrusted import array_of, take, texts_of
+from mrnn_np.untrusted import take
+from mrnn_np.untrusted_arrays import array_of, texts_of
 
 BETWEEN = " + "  # the sources of joined features
 ROWS = 1024  # checked at a time: 17 MB of 4,096 numbers each

@@ -25,14 +25,8 @@ import numpy as np
 
 from mrnn_np.errors import InputError
 from mrnn_np.outputs import Output, atomic_write, fcntl, is_same_file
-from mrnn_np.untrusted import (
-    check_kind,
-    check_members,
-    check_regular,
-    parse_json,
-    read_array_header,
-    take,
-)
+from mrnn_np.untrusted import check_kind, check_regular, parse_json, take
+from mrnn_np.untrusted_arrays import check_members, read_array_header
 
 HEADER = "header.json"
 HALVES = re.compile("[\ud800-\udfff]")

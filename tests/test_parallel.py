@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from mrnn_np import parallel
+import mrnn_np.cluster
 from mrnn_np.captioning import caption_images
 from mrnn_np.cli import main
+from mrnn_np.cluster import PACKAGES, check_versions
 from mrnn_np.data import SPECIALS, Vocabulary, get_tokenizer, load_dataset
 from mrnn_np.data.scenes import SceneImages
 from mrnn_np.errors import InputError
@@ -24,7 +25,7 @@ from mrnn_np.extraction import extract_features
 from mrnn_np.features import Features
 from mrnn_np.images import ImageFolder
 from mrnn_np.models import MRNN, MRNNConfig
-from mrnn_np.parallel import PACKAGES, Workers, check_versions, spread
+from mrnn_np.parallel import Workers, spread
 from mrnn_np.parts import Parts
 from mrnn_np.retrieval import likelihood
 from mrnn_np.retrieval.likelihood import log_likelihoods
@@ -338,7 +339,7 @@ def test_commands(workers, tmp_path, capsys):
 
 def test_no_scheduler_no_worker_no_dask(tmp_path, monkeypatch, capsys):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(parallel, "PATIENCE", 0.5)
+    monkeypatch.setattr(mrnn_np.cluster, "PATIENCE", 0.5)
     nobody = Workers("dask", scheduler="127.0.0.1:9")
     with pytest.raises(InputError, match=r"127\.0\.0\.1:9: no Dask scheduler answers"):
         list(spread(abs, [1], nobody))
@@ -361,7 +362,7 @@ def test_no_scheduler_no_worker_no_dask(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("word", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9])
 def test_somebody_else_listens(word, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(parallel, "PATIENCE", 1.0)
+    monkeypatch.setattr(mrnn_np.cluster, "PATIENCE", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
 

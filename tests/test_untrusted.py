@@ -10,14 +10,12 @@ import numpy as np
 import pytest
 
 from mrnn_np.errors import InputError
-from mrnn_np.untrusted import (
-    DEEPEST,
+from mrnn_np.untrusted import DEEPEST, parse_json, read_bounded
+from mrnn_np.untrusted_arrays import (
     MOST_AXES,
     check_members,
     checked_shape,
-    parse_json,
     read_array_header,
-    read_bounded,
     read_member,
 )
 

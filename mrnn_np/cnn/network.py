@@ -19,7 +19,8 @@ from mrnn_np.cnn.shapes import output_shapes, weight_shapes
 from mrnn_np.errors import InputError
 from mrnn_np.runtime.threads import Team
 from mrnn_np.storage import cache_folder, load_arrays
-from mrnn_np.untrusted import array_of, take
+from mrnn_np.untrusted import take
+from mrnn_np.untrusted_arrays import array_of
 
 ENGINES = ("fast", "plain")
 BATCH = 4  # images that are computed together. More would not stay in the cache.

@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from mrnn_np.errors import InputError
 from mrnn_np.lines import COMMANDS_TO_A_TERMINAL
-from mrnn_np.untrusted import check_members, read_bounded, read_member
+from mrnn_np.untrusted import read_bounded
+from mrnn_np.untrusted_arrays import check_members, read_member
 
 LINE_END = re.compile(r"\r\n|\n|\r")
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")

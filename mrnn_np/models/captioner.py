@@ -23,6 +23,7 @@ Knows: parameters, feature statistics, the output layer. Does not know: what is 
 
 import dataclasses
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,7 @@ class CaptionerConfig:
                 raise InputError(f"{name} must be in [0, 1), not {value}")
 
 
-class Captioner(NextWordModel):
+class Captioner(NextWordModel, ABC):
     """A model that gives every next word a probability, given an image.
 
     Parameters
@@ -128,14 +129,15 @@ class Captioner(NextWordModel):
     # --- what a model gives -----------------------------------------------------
 
     @property
+    @abstractmethod
     def output_size(self) -> int:
         """M, the length of what goes into the output layer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parameters(self) -> dict[str, Parameter]:
         """Return shape and first draw of every parameter below the output layer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(
         self, batch: PackedBatch, rng: np.random.Generator | None = None
     ) -> tuple[np.ndarray, tuple]:
@@ -148,8 +150,8 @@ class Captioner(NextWordModel):
 
         Returns m (P, M) and the cache.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, dm: np.ndarray, cache: tuple, memory: Memory) -> Arrays:
         """Send the gradient of m back to the parameters below the output layer.
 
@@ -159,15 +161,15 @@ class Captioner(NextWordModel):
         memory : gives for the name of a parameter an array to write its gradient to:
             for large ones, so that no step need make them anew (layers/buffers.py).
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def start(self, features: np.ndarray) -> Arrays:
         """Return the state before the first word, arrays of one row an image.
 
         features : (n, D) as `standardise` returns them.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def advance(self, tokens: np.ndarray, state: Arrays) -> tuple[np.ndarray, Arrays]:
         """Feed one word to each of n sentences.
 
@@ -178,7 +180,6 @@ class Captioner(NextWordModel):
 
         Returns m (n, M) of the next word, and the new state.
         """
-        raise NotImplementedError
 
     def distance_to_kink(
         self, batch: PackedBatch, rng: np.random.Generator | None = None

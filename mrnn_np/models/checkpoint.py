@@ -20,7 +20,8 @@ from mrnn_np.extractors import check_identity
 from mrnn_np.models.captioner import Captioner
 from mrnn_np.models.registry import model_class, model_name
 from mrnn_np.storage import load_arrays, save_arrays, weights_folder
-from mrnn_np.untrusted import array_of, take
+from mrnn_np.untrusted import take
+from mrnn_np.untrusted_arrays import array_of
 
 LARGEST_HALF = np.finfo(np.float16).max
 

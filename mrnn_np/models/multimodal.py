@@ -13,6 +13,7 @@ Knows: that the two are added and squashed. Does not know: where they come from.
 """
 
 import itertools
+from abc import abstractmethod
 
 import numpy as np
 
@@ -23,10 +24,11 @@ from mrnn_np.models.captioner import Arrays, Captioner
 class MultimodalCaptioner(Captioner):
     """A captioner with m = g(text + image), g the scaled tanh (layers/stanh.py)."""
 
+    @abstractmethod
     def text_start(self, n: int) -> Arrays:
         """Return the state of the language side before the first word, n rows."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text_step(self, tokens: np.ndarray, state: Arrays) -> tuple[np.ndarray, Arrays]:
         """Feed one word to the language side of each of n sentences.
 
@@ -34,14 +36,13 @@ class MultimodalCaptioner(Captioner):
         -------
         text : (n, M), what the words add to the multimodal layer; and the new state.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def image_terms(self, features: np.ndarray) -> np.ndarray:
         """Return what the image adds to the multimodal layer, bias included, (n, M).
 
         features : (n, D) as `standardise` returns them.
         """
-        raise NotImplementedError
 
     def start(self, features: np.ndarray) -> Arrays:
         """Return the state before the first word: text, and "image" (n, M)."""

@@ -7,6 +7,7 @@ probability, so there is no caption and no perplexity.
 Knows: what a ranker has to give. Does not know: any of them.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,20 +16,21 @@ from mrnn_np.data.batches import PackedBatch
 from mrnn_np.layers import Buffers
 
 
-class Ranker:
+class Ranker(ABC):
     """Scores pairs of an image and a sentence.
 
     Attributes are those of a `Captioner`: config, vocabulary, tokenizer, extractor,
     dtype, params, feature_mean, feature_scale; `standardise` and `encode` as there.
     """
 
+    @abstractmethod
     def embed_images(self, features: np.ndarray) -> np.ndarray:
         """Return a vector an image, (n, F).
 
         features : (n, D) as `standardise` returns them.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def pair_scores(
         self, features: np.ndarray, sentences: Sequence[Sequence[int]]
     ) -> np.ndarray:
@@ -41,8 +43,8 @@ class Ranker:
 
         Returns (sentences, images) floating.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def loss_and_grads(
         self,
         batch: PackedBatch,
@@ -50,4 +52,3 @@ class Ranker:
         buffers: Buffers | None = None,
     ) -> tuple[float, dict[str, np.ndarray]]:
         """Return the ranking loss of the pairs of a batch, and its gradients."""
-        raise NotImplementedError

@@ -24,7 +24,7 @@ from mrnn_np.progress import progress
 from mrnn_np.retrieval.scoring import rows_at_once, scorer
 from mrnn_np.retrieval.trie import PrefixTrie, build_trie
 from mrnn_np.storage import save_arrays
-from mrnn_np.untrusted import array_of
+from mrnn_np.untrusted_arrays import array_of
 
 BLOCK = 8  # images a block, at most: half a minute of work at 5,000 sentences
 KIND = "likelihoods"  # of the files

@@ -18,7 +18,7 @@ from mrnn_np.decoding.beam_plain import beam_search_plain
 from mrnn_np.estimator import MRNNCaptioner
 from mrnn_np.gradient_cases import model_case, small_model
 from mrnn_np.gradient_precision import model_comparison
-from mrnn_np.models import MODELS, Ensemble, load_model
+from mrnn_np.models import MODELS, MRNN, Ensemble, MultimodalCaptioner, load_model
 from mrnn_np.models.registry import model_class, model_name
 from mrnn_np.retrieval import log_likelihoods
 from mrnn_np.training import Trainer, TrainingConfig
@@ -209,3 +209,17 @@ def test_the_estimator_clones_and_searches_a_grid(name):
     search.fit(X, y)
     assert type(search.best_estimator_.model_) is model_class(name)
     assert len(search.predict(X)) == 18 and np.isfinite(search.score(X, y))
+
+
+@pytest.mark.parametrize("missing", ["backward", "text_step", "output_size"])
+def test_a_model_that_lacks_a_part_cannot_be_made(missing):
+    complete = vars(MRNN)
+    parts = {
+        name: complete[name]
+        for name in ("forward", "backward", "parameters", "output_size",
+                     "text_start", "text_step", "image_terms", "config_class")
+        if name != missing
+    }  # fmt: skip
+    unfinished = type("Unfinished", (MultimodalCaptioner,), parts)
+    with pytest.raises(TypeError, match=missing):
+        unfinished(None, None)
