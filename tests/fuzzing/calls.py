@@ -227,6 +227,9 @@ def check_outputs(call: Call) -> None:
     implied = call.arguments[0] == "weights" and "-o" not in call.arguments
     if implied or call.arguments[0] == "bench":  # whose work is left out
         return
+    places = [os.path.realpath(call.folder / name) for name in call.outputs]
+    if len(set(places)) < len(places):
+        raise Wrong("exit status 0, but two outputs are one file")
     for name in call.outputs:
         place = os.path.normpath(call.folder / name)
         if name != "-" and not os.path.lexists(place):

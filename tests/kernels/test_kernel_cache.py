@@ -209,7 +209,8 @@ def test_a_kernel_that_cannot_be_kept_is_said_and_works(copy, tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
     )
     cache = tmp_path / "cache"
-    out, err = run(copy, limit + CALL, NUMBA_CACHE_DIR=str(cache))
+    call = limit + CALL + "; add(1, 1)"  # of whole numbers: a second kernel
+    out, err = run(copy, call, NUMBA_CACHE_DIR=str(cache))
     assert out == "2.0"
     assert err.count("a compiled kernel cannot be kept (File too large)") == 1
     assert "Traceback" not in err
