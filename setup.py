@@ -33,7 +33,7 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["mrnn_np", "mrnn_np.*"]), "mrnn_np.weights"],
     # The shipped weights lie beside the package in the repository and inside it
-    # once installed; mrnn_np.storage.weights_folder() knows both places.
+    # once installed; mrnn_np.runtime.storage.weights_folder() knows both places.
     package_dir={"mrnn_np.weights": "weights"},
     package_data={"mrnn_np.weights": ["*.npz", "*.json", "*.tsv", "*.md"]},
     install_requires=[

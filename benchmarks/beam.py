@@ -22,7 +22,7 @@ from timing import Row, blas_threads, interleave, new_memory
 import mrnn_np as mr
 from mrnn_np.data.vocabulary import END, PAD, START, UNK
 from mrnn_np.decoding import LONGEST
-from mrnn_np.features import Features
+from mrnn_np.features.matrix import Features
 
 IMAGES, BLOCK = 1000, 250  # the latter as in NextWordModel.caption
 OVER_PYTORCH, OVER_SAME_RULE = 1.5, 1.0  # ratios needed

@@ -17,9 +17,10 @@ from cnn_peers import onnx_network, torch_network
 from PIL import Image
 from timing import Row, blas_threads, interleave, new_memory
 
-from mrnn_np.cnn import CNN, PREPROCESSING, load_cnn
+from mrnn_np.cnn import CNN, PREPROCESSING
 from mrnn_np.cnn.architectures import build
 from mrnn_np.cnn.shapes import weight_shapes
+from mrnn_np.convert import load_cnn
 
 WORST = 1e-4  # of the largest number of the output: what "the same" means
 SIDE = (500, 375)  # of the photographs, as in Flickr8k

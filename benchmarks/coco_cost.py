@@ -16,11 +16,11 @@ from threadpoolctl import threadpool_limits
 from timing import new_memory
 
 import mrnn_np as mr
-from mrnn_np.captioning import caption_images
-from mrnn_np.extraction import load_once
-from mrnn_np.machine import gemm_speed
-from mrnn_np.parallel import Workers
+from mrnn_np.decoding.blocks import caption_images
+from mrnn_np.features.extraction import load_once
 from mrnn_np.retrieval.likelihood import log_likelihoods
+from mrnn_np.runtime.machine import gemm_speed
+from mrnn_np.runtime.parallel import Workers
 
 # The 2014 release: 82,783 training and 40,504 validation images.
 IMAGES, CAPTIONS = 123_287, 616_767

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mrnn_np.data.batches import pack
 from mrnn_np.data.vocabulary import SPECIALS, Vocabulary
-from mrnn_np.extraction import load_once
+from mrnn_np.features.extraction import load_once
 from mrnn_np.models.mrnn import MRNN, MRNNConfig
 
 SENTENCES_AN_IMAGE = 5

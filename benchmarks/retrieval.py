@@ -15,9 +15,9 @@ from drawn import features, sentences
 from timing import Row, blas_threads, interleave, new_memory
 
 import mrnn_np as mr
-from mrnn_np.machine import SIZES
-from mrnn_np.parallel import Workers, spread
 from mrnn_np.retrieval.likelihood import BLOCK, log_likelihoods
+from mrnn_np.runtime.machine import SIZES
+from mrnn_np.runtime.parallel import Workers, spread
 
 IMAGES, SENTENCES = 1000, 5000
 BLOCKS = 1  # of images, a thread

@@ -26,12 +26,12 @@ from timing import blas_threads, new_memory
 
 import mrnn_np as mr
 from mrnn_np.cnn.shapes import output_shapes
-from mrnn_np.extraction import load_once
-from mrnn_np.machine import products
-from mrnn_np.parallel import Workers, spread
-from mrnn_np.progress import show
+from mrnn_np.features.extraction import load_once
 from mrnn_np.report import Page, line_chart, table
 from mrnn_np.retrieval.likelihood import log_likelihoods
+from mrnn_np.runtime.machine import products
+from mrnn_np.runtime.parallel import Workers, spread
+from mrnn_np.runtime.progress import show
 from mrnn_np.training import Trainer, TrainingConfig
 
 CNN = "efficientnet_lite0"

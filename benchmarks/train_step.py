@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from mrnn_np.data.batches import PackedBatch, pack
 from mrnn_np.data.vocabulary import SPECIALS, Vocabulary
-from mrnn_np.machine import SIZES
 from mrnn_np.models.mrnn import MRNN, MRNNConfig
+from mrnn_np.runtime.machine import SIZES
 from mrnn_np.training import Trainer, TrainingConfig
 
 # Captions of Flickr8k's training list with 2, 3, 4 ... words.

@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 # public name -> the module that defines it
 _HOME = {
-    "load_cnn": "mrnn_np.cnn",
+    "load_cnn": "mrnn_np.convert",
     "load_dataset": "mrnn_np.data",
     "tokenize": "mrnn_np.data",
     "Vocabulary": "mrnn_np.data",
@@ -22,7 +22,7 @@ _HOME = {
     "Consensus": "mrnn_np.decoding.consensus",
     "Trainer": "mrnn_np.training",
     "MRNNCaptioner": "mrnn_np.estimator",
-    "InputError": "mrnn_np.errors",
+    "InputError": "mrnn_np.runtime.errors",
 }
 _MODULES = ("metrics", "gradcheck")
 

@@ -22,8 +22,8 @@ from mrnn_np.data.batches import Examples
 from mrnn_np.data.caption_lists import read_captions
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import UNK, Vocabulary
-from mrnn_np.errors import InputError
 from mrnn_np.models import Captioner, CaptionerConfig, model_class
+from mrnn_np.runtime.errors import InputError
 from mrnn_np.training import Trainer, TrainingConfig
 
 try:
@@ -86,7 +86,7 @@ class MRNNCaptioner(BaseEstimator):
     Examples
     --------
     >>> import mrnn_np as mr
-    >>> from mrnn_np.extractors import load_extractor
+    >>> from mrnn_np.features.extractors import load_extractor
     >>> scenes = mr.load_dataset("scenes")
     >>> names = scenes.split("train")[:250]
     >>> X = load_extractor("scenes").features(scenes.images.open(n) for n in names)

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from mrnn_np import metrics
-from mrnn_np.captioning import caption_images
 from mrnn_np.data import CaptionDataset, get_tokenizer
 from mrnn_np.decoding import Caption
+from mrnn_np.decoding.blocks import caption_images
 from mrnn_np.decoding.consensus import Consensus
 from mrnn_np.decoding.similarity import SIMILARITIES
-from mrnn_np.features import Features
+from mrnn_np.features.matrix import Features
 from mrnn_np.metrics import ptb
 from mrnn_np.metrics.score import Part, Rating, perplexity_part
 from mrnn_np.models.next_word import NextWordModel
-from mrnn_np.parallel import THREADS, Workers
+from mrnn_np.runtime.parallel import THREADS, Workers
 
 
 def evaluate(
@@ -44,7 +44,7 @@ def evaluate(
     beam_size : width of the search for the captions.
     with_meteor : see `mrnn_np.metrics.score`.
     workers, folder : who searches for the captions, and where they are kept meanwhile,
-        see `mrnn_np.captioning`.
+        see `mrnn_np.decoding.blocks`.
     """
     part = rate_sentences(model, dataset, names, matrix)
     beams = caption_images(model, matrix, beam_size, 1, workers, folder)

@@ -24,10 +24,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from mrnn_np.errors import InputError
 from mrnn_np.picture_parts import MOST_PIXELS, check_exif, check_parts
-from mrnn_np.untrusted import read_bounded
-from mrnn_np.untrusted_arrays import read_member
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import read_bounded
+from mrnn_np.runtime.untrusted_arrays import read_member
 
 # Only these are tried: Pillow would hand a PostScript file to an outside program.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "WEBP")

@@ -15,7 +15,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 # libjpeg writes 10 scans, the optimisers for the web about as many; libtiff, for the
 # JPEG inside of a TIFF, believes no more than 100 either. Over 64 million pixels they

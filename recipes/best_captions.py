@@ -25,8 +25,8 @@ from mrnn_np.decoding.consensus import Consensus
 from mrnn_np.evaluation import rate_captions, rate_sentences
 from mrnn_np.metrics.score import Rating
 from mrnn_np.models import Ensemble, MRNNConfig, load_model
-from mrnn_np.progress import say
 from mrnn_np.retrieval.protocol import retrieve
+from mrnn_np.runtime.progress import say
 from mrnn_np.training import Trainer, load_config, prepare
 
 BEAMS = (5, 10, 20)

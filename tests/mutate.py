@@ -41,11 +41,9 @@ from tqdm import tqdm
 ROOT = Path(__file__).parents[1]
 # What is mutated -> the tests that should notice. The whole suite runs after these.
 TESTS = {
-    "mrnn_np/layers": ["tests/layers", "tests/test_gradcheck.py", "tests/models"],
-    "mrnn_np/models": ["tests/models", "tests/test_gradcheck.py", "tests/decoding"],
-    "mrnn_np/gradcheck.py": ["tests/test_gradcheck.py"],
-    "mrnn_np/gradient_cases.py": ["tests/test_gradcheck.py", "tests/layers"],
-    "mrnn_np/gradient_precision.py": ["tests/test_gradcheck.py", "tests/layers"],
+    "mrnn_np/layers": ["tests/layers", "tests/gradcheck", "tests/models"],
+    "mrnn_np/models": ["tests/models", "tests/gradcheck", "tests/decoding"],
+    "mrnn_np/gradcheck": ["tests/gradcheck", "tests/layers"],
     "mrnn_np/decoding": ["tests/decoding", "tests/models"],
     "mrnn_np/metrics": ["tests/metrics"],
     "mrnn_np/retrieval": ["tests/retrieval"],

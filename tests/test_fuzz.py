@@ -12,7 +12,7 @@ import pytest
 from fuzzing import limits, mutations, worker
 from fuzzing.limits import Target
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 HERE = Path(__file__).parent
 COUNT = 500  # cases: 30 s of processor time

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from mrnn_np import images
-from mrnn_np.errors import InputError
 from mrnn_np.images import ImageFolder, ImageZip, NoImages, load_image
+from mrnn_np.runtime.errors import InputError
 
 # Left half red, right half blue, 16 x 8.
 TWO_HALVES = np.zeros((8, 16, 3), np.uint8)

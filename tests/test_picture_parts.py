@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mrnn_np.errors import InputError
 from mrnn_np.images import load_image
 from mrnn_np.picture_parts import check_parts, segments
+from mrnn_np.runtime.errors import InputError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
 PICTURE = Image.fromarray(PIXELS)

@@ -8,8 +8,8 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 import mrnn_np as mr
-from mrnn_np.extractors import check_same_extractor, identity
-from mrnn_np.storage import weights_folder
+from mrnn_np.features.extractors import check_same_extractor, identity
+from mrnn_np.runtime.storage import weights_folder
 
 DATA = Path(
     os.environ.get("MRNN_NP_DATA", Path(__file__).parents[2] / "shared" / "data")

@@ -21,8 +21,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from mrnn_np.data.batches import pack
-from mrnn_np.gradcheck import check_projection, relative_error
-from mrnn_np.gradient_cases import STEPS, check_layer, model_case
+from mrnn_np.gradcheck.cases import STEPS, check_layer, model_case
+from mrnn_np.gradcheck.check import check_projection, relative_error
 from mrnn_np.layers import (
     recurrent_backward,
     recurrent_forward,
@@ -365,13 +365,13 @@ assert [check.passed for check in checks] == [False, False, False]
 #
 # ## In practice
 #
-# The checks are `mrnn_np/gradcheck.py`, the cases `mrnn_np/gradient_cases.py`. Check
+# The checks are `mrnn_np/gradcheck/check.py`, the cases `cases.py` beside it. Check
 # with dropout masks held fixed, with sentences of unequal length, and with tiny sizes:
 # bugs live in the indices, and five units show them as well as five hundred. Use
 # sentences as long as the real ones: a gradient that is cut off after 20 steps is right
 # for 16. Check the layers first and the model last, because a layer's failure tells you
 # where to look. And when you train in float32, compare its gradients with the checked
-# ones (`mrnn_np/gradient_precision.py`): it may run other code.
+# ones (`mrnn_np/gradcheck/precision.py`): it may run other code.
 #
 # ## Further reading
 #

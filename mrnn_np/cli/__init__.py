@@ -19,8 +19,8 @@ import sys
 import threading
 import traceback
 
-from mrnn_np.lines import one_line
-from mrnn_np.progress import flush, printable, say
+from mrnn_np.runtime.lines import one_line
+from mrnn_np.runtime.progress import flush, printable, say
 
 COMMANDS = {
     "demo": "caption two photographs, then train a small m-RNN and report on it",
@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        from mrnn_np.errors import WrongUse
+        from mrnn_np.runtime.errors import WrongUse
 
         used_wrongly = isinstance(error, WrongUse)
         program = parser.prog if used_wrongly else "mrnn-np"
@@ -155,7 +155,7 @@ def program() -> None:
             signal.signal(each, signal.SIG_DFL)
     except KeyboardInterrupt:  # while main was at its end, of whatever kind
         status = 130
-    parallel = sys.modules.get("mrnn_np.parallel")
+    parallel = sys.modules.get("mrnn_np.runtime.parallel")
     if parallel is not None and parallel.LEFT_BEHIND.is_set():
         # Threads still multiply for nobody, and BLAS would take the memory from under
         # them while Python ends: a segmentation fault. So end without ado.
@@ -179,7 +179,7 @@ def open_closed_streams() -> None:
 
 def end_of_results() -> int:
     """Write what argparse may have left unwritten; return 1 if that fails."""
-    from mrnn_np.errors import InputError
+    from mrnn_np.runtime.errors import InputError
 
     try:
         flush()
@@ -193,7 +193,7 @@ def end_of_results() -> int:
 
 def describe(error: Exception) -> str:
     """Turn an exception into the one line that a user reads."""
-    from mrnn_np.errors import InputError
+    from mrnn_np.runtime.errors import InputError
 
     if isinstance(error, InputError):
         return str(error)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mrnn_np.cli.inputs import positive
-from mrnn_np.errors import InputError, WrongUse
+from mrnn_np.runtime.errors import InputError, WrongUse
 
 EXAMPLE = "mrnn-np bench startup metrics --threads 2"
 # file in benchmarks/ -> what it measures
@@ -79,9 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table, a row as soon as it is measured; 1 if a benchmark failed."""
-    from mrnn_np.outputs import check_places
-    from mrnn_np.progress import say, show, show_json
     from mrnn_np.report import page_output
+    from mrnn_np.runtime.outputs import check_places
+    from mrnn_np.runtime.progress import say, show, show_json
 
     unknown = [name for name in args.jobs if name not in JOBS]
     if unknown:

@@ -61,9 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the captions of every image that can be read; 1 if one could not."""
-    from mrnn_np.errors import InputError
     from mrnn_np.images import load_image
-    from mrnn_np.progress import say, show_json
+    from mrnn_np.runtime.errors import InputError
+    from mrnn_np.runtime.progress import say, show_json
 
     check_use(args)
     args.beam = beam_width(args)
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
 def check_use(args: argparse.Namespace) -> None:
     """Raise WrongUse for options out of range, or that do not go together."""
     from mrnn_np.decoding.beam import WIDEST
-    from mrnn_np.errors import WrongUse
+    from mrnn_np.runtime.errors import WrongUse
 
     if args.nbest > WIDEST:
         raise WrongUse(f"--nbest must be at most {WIDEST}")
@@ -126,7 +126,7 @@ def load_consensus(args: argparse.Namespace, model):
     """Return the training images of --rerank, as the model sees them."""
     from mrnn_np.data import load_dataset
     from mrnn_np.decoding.consensus import Consensus
-    from mrnn_np.extractors import check_same_extractor
+    from mrnn_np.features.extractors import check_same_extractor
 
     dataset = load_dataset(args.rerank)
     features = load_features(args.rerank_features)
@@ -160,7 +160,7 @@ def describe(model, features, args: argparse.Namespace, number: int) -> list:
 
 def show_captions(path: str, captions: list, many: bool) -> None:
     """Print captions for a person to read."""
-    from mrnn_np.progress import show
+    from mrnn_np.runtime.progress import show
 
     if not many:
         show(f"{path}: {captions[0].text}")

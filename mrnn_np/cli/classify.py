@@ -25,7 +25,7 @@ def add_arguments(parser) -> None:
 
 def class_names() -> list[str]:
     """Return the names of the 1000 ImageNet classes, in the order of the scores."""
-    from mrnn_np.storage import weights_folder
+    from mrnn_np.runtime.storage import weights_folder
 
     text = (weights_folder() / "imagenet_classes.tsv").read_text(encoding="utf-8")
     return [line.split("\t")[1] for line in text.splitlines()]
@@ -33,10 +33,10 @@ def class_names() -> list[str]:
 
 def run(args) -> int:
     """Print the classes of every image that can be read; 1 if one could not."""
-    from mrnn_np.cnn import load_cnn
-    from mrnn_np.errors import InputError
+    from mrnn_np.convert import load_cnn
     from mrnn_np.images import load_image
-    from mrnn_np.progress import say, show, show_json
+    from mrnn_np.runtime.errors import InputError
+    from mrnn_np.runtime.progress import say, show, show_json
 
     cnn, names = load_cnn(args.cnn), class_names()
     found, failed = [], 0

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from mrnn_np.cli.inputs import files_read, positive
-from mrnn_np.progress import say, show
+from mrnn_np.runtime.progress import say, show
 
 EXAMPLE = "mrnn-np demo photo.jpg --out demo"
 SHIPPED = "flickr8k"
@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.outputs import check_places
     from mrnn_np.report import Page, page_output
+    from mrnn_np.runtime.outputs import check_places
 
     page = Page(
         "m-RNN demo",
@@ -84,8 +84,8 @@ def describe_photographs(paths: list[str], page) -> bool:
     Without the CNN's weights the demo still goes on to its second part.
     """
     from mrnn_np.cli.inputs import load_extractor_of
-    from mrnn_np.errors import InputError
     from mrnn_np.models import load_model
+    from mrnn_np.runtime.errors import InputError
 
     show(f"1. Photographs, described by the shipped model {SHIPPED}")
     show()
@@ -122,8 +122,8 @@ def train_on_scenes(epochs: int, page) -> None:
 
     from mrnn_np.data import load_dataset
     from mrnn_np.evaluation import evaluate
-    from mrnn_np.extractors import identity, load_extractor
-    from mrnn_np.features import Features
+    from mrnn_np.features.extractors import identity, load_extractor
+    from mrnn_np.features.matrix import Features
     from mrnn_np.models import MRNNConfig
     from mrnn_np.report import add_retrieval, caption_wall, line_chart, table
     from mrnn_np.training import Trainer, TrainingConfig, prepare

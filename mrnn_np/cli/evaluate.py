@@ -19,7 +19,7 @@ from mrnn_np.cli.inputs import (
     together,
     workers_of,
 )
-from mrnn_np.outputs import json_place
+from mrnn_np.runtime.outputs import json_place
 
 EXAMPLE = (
     "mrnn-np evaluate flickr8k:DIR --split dev --features flickr8k.npz "
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.outputs import STDOUT, check_places
+    from mrnn_np.runtime.outputs import STDOUT, check_places
 
     check_use(args)
     check_places(*outputs_of(args), inputs=files_read(args))
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         scores = {name: other.corpus for name, other in others.items()}
         write_results(args, rating, intervals, numbered(dataset, captions), scores)
     if (folder := parts_of(args)) is not None:
-        from mrnn_np.captioning import remove_captions
+        from mrnn_np.decoding.blocks import remove_captions
 
         remove_captions(folder)
     if args.json != STDOUT:
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 def outputs_of(args: argparse.Namespace) -> list:
     """Return what --json asks for: scores, captions beside them, and blocks."""
     from mrnn_np.metrics.results import results_output
-    from mrnn_np.outputs import STDOUT, Output, json_output
+    from mrnn_np.runtime.outputs import STDOUT, Output, json_output
 
     if args.json in (None, STDOUT):
         return []
@@ -112,7 +112,7 @@ def captions_beside(goal: Path) -> Path:
 
 def parts_of(args: argparse.Namespace) -> Path | None:
     """Return the folder that keeps the captions until everything is written."""
-    from mrnn_np.outputs import STDOUT
+    from mrnn_np.runtime.outputs import STDOUT
 
     if args.json in (None, STDOUT):
         return None
@@ -123,7 +123,7 @@ def show_scores(
     args: argparse.Namespace, dataset, captions, rating, intervals: Mapping
 ) -> None:
     """Print the table of scores."""
-    from mrnn_np.progress import show
+    from mrnn_np.runtime.progress import show
 
     source = args.captions or f"{together(args.checkpoint)}, beam {args.beam}"
     if args.rerank:
@@ -139,7 +139,7 @@ def show_scores(
 
 def check_use(args: argparse.Namespace) -> None:
     """Raise WrongUse for options that do not go together."""
-    from mrnn_np.errors import WrongUse
+    from mrnn_np.runtime.errors import WrongUse
 
     if args.captions and (args.features or args.checkpoint):
         raise WrongUse(
@@ -194,7 +194,7 @@ def from_model(args: argparse.Namespace) -> tuple:
 
 def show_comparison(similarity: str, rating, others: Mapping) -> None:
     """Print a row a rating: before reranking, after it, and what it could reach."""
-    from mrnn_np.progress import show
+    from mrnn_np.runtime.progress import show
 
     rows = {"beam": others["beam"], f"reranked by {similarity}": rating} | others
     scores = [row.corpus for row in rows.values()]
@@ -214,7 +214,7 @@ def from_file(args: argparse.Namespace) -> tuple:
     from mrnn_np.data import load_dataset
     from mrnn_np.evaluation import rate_captions
     from mrnn_np.metrics.results import match, read_results
-    from mrnn_np.progress import say
+    from mrnn_np.runtime.progress import say
 
     captions = read_results(args.captions)
     dataset = load_dataset(args.dataset)
@@ -232,7 +232,7 @@ def from_file(args: argparse.Namespace) -> tuple:
 
 def images_of(dataset, split: str) -> list[str]:
     """Return the images of a split, of which there must be one."""
-    from mrnn_np.errors import InputError
+    from mrnn_np.runtime.errors import InputError
 
     names = dataset.split(split)
     if not names:
@@ -258,8 +258,8 @@ def write_results(
     On standard output the captions stand among the scores.
     """
     from mrnn_np.metrics.results import write_results as write_captions
-    from mrnn_np.outputs import STDOUT, write_json
-    from mrnn_np.progress import say
+    from mrnn_np.runtime.outputs import STDOUT, write_json
+    from mrnn_np.runtime.progress import say
 
     each = {name: values.tolist() for name, values in rating.each.items()}
     summary = {

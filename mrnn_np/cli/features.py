@@ -35,10 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.data import load_dataset
-    from mrnn_np.extraction import extract_features
-    from mrnn_np.outputs import Output, check_places
-    from mrnn_np.progress import say, show
-    from mrnn_np.storage import npz_output
+    from mrnn_np.features.extraction import extract_features
+    from mrnn_np.runtime.outputs import Output, check_places
+    from mrnn_np.runtime.progress import say, show
+    from mrnn_np.runtime.storage import npz_output
 
     workers = workers_of(args)
     check_places(

@@ -1,7 +1,7 @@
 """`mrnn-np gradcheck`: every hand-written gradient beside a numerical one.
 
 Knows: which layers and models there are to check, and how to show the result. The
-checks themselves are in mrnn_np/gradcheck.py, the cases in mrnn_np/gradient_cases.py.
+checks themselves are in mrnn_np/gradcheck/check.py, the cases in cases.py beside it.
 """
 
 import argparse
@@ -16,9 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.errors import WrongUse
-    from mrnn_np.gradient_cases import run_all
-    from mrnn_np.progress import say, show
+    from mrnn_np.gradcheck.run import run_all
+    from mrnn_np.runtime.errors import WrongUse
+    from mrnn_np.runtime.progress import say, show
 
     if args.seed < 0:
         raise WrongUse(f"--seed must be 0 or more, not {args.seed}")

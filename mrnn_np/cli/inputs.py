@@ -18,9 +18,9 @@ def files_read(args: argparse.Namespace) -> list[Path]:
     """Return the files that a command reads because its options, any of them, say so.
 
     Of a data set that is a folder nothing is listed: what lies in it is no output of
-    this project, and so never replaced (`mrnn_np.outputs`).
+    this project, and so never replaced (`mrnn_np.runtime.outputs`).
     """
-    from mrnn_np.storage import cache_folder, weights_folder
+    from mrnn_np.runtime.storage import cache_folder, weights_folder
 
     options, paths = vars(args), []
     for name in READ:
@@ -117,7 +117,7 @@ def add_backend(
 
 def workers_of(args: argparse.Namespace):
     """Return the `Workers` that the options of `add_backend` ask for."""
-    from mrnn_np.parallel import Workers
+    from mrnn_np.runtime.parallel import Workers
 
     backend = "processes" if args.backend == "loky" else args.backend
     return Workers(backend, args.jobs, args.scheduler)
@@ -131,7 +131,7 @@ def beam_width(args: argparse.Namespace) -> int:
     WrongUse : wider than any search of use.
     """
     from mrnn_np.decoding.beam import WIDEST
-    from mrnn_np.errors import WrongUse
+    from mrnn_np.runtime.errors import WrongUse
 
     if args.beam is None:
         return 10 if args.rerank else 5
@@ -145,8 +145,8 @@ def load_features(paths: Sequence[Path]):
 
     A line on stderr says when joining leaves images out.
     """
-    from mrnn_np.features import Features
-    from mrnn_np.progress import say
+    from mrnn_np.features.matrix import Features
+    from mrnn_np.runtime.progress import say
 
     features = Features.join([Features.load(path) for path in paths])
     if len(paths) > 1 and features.failed:
@@ -162,8 +162,8 @@ def load_models(names: Sequence[str]):
     ------
     InputError : see `load_model`; or checkpoints that do not fit together.
     """
-    from mrnn_np.errors import InputError
     from mrnn_np.models import Ensemble, load_model
+    from mrnn_np.runtime.errors import InputError
 
     models = [load_model(name) for name in names]
     if len(models) == 1:
@@ -182,7 +182,7 @@ def load_scoring(args: argparse.Namespace) -> tuple:
     InputError : one that cannot be read, or features of another CNN than the model's.
     """
     from mrnn_np.data import load_dataset
-    from mrnn_np.extractors import check_same_extractor
+    from mrnn_np.features.extractors import check_same_extractor
 
     model = load_models(args.checkpoint)
     dataset = load_dataset(args.dataset)
@@ -199,8 +199,12 @@ def load_extractor_of(model, checkpoint: str):
     ------
     InputError : the checkpoint names none, or this one has other weights.
     """
-    from mrnn_np.errors import InputError
-    from mrnn_np.extractors import check_same_extractor, identity, load_extractor
+    from mrnn_np.features.extractors import (
+        check_same_extractor,
+        identity,
+        load_extractor,
+    )
+    from mrnn_np.runtime.errors import InputError
 
     if model.extractor is None:
         raise InputError(

@@ -16,7 +16,7 @@ from mrnn_np.cli.inputs import (
     together,
     workers_of,
 )
-from mrnn_np.outputs import json_place
+from mrnn_np.runtime.outputs import json_place
 
 EXAMPLE = (
     "mrnn-np rank flickr8k:DIR --split dev --features flickr8k.npz "
@@ -79,11 +79,11 @@ def run(args: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from mrnn_np.errors import InputError, WrongUse
-    from mrnn_np.machine import gemm_speed
-    from mrnn_np.outputs import STDOUT, check_places
-    from mrnn_np.progress import say
     from mrnn_np.retrieval.protocol import retrieve
+    from mrnn_np.runtime.errors import InputError, WrongUse
+    from mrnn_np.runtime.machine import gemm_speed
+    from mrnn_np.runtime.outputs import STDOUT, check_places
+    from mrnn_np.runtime.progress import say
 
     if args.shortlist is not None and args.matrix:
         raise WrongUse("--matrix keeps an exact matrix: leave out --shortlist")
@@ -120,9 +120,9 @@ def run(args: argparse.Namespace) -> int:
 
 def outputs_of(args: argparse.Namespace) -> list:
     """Return what the options ask for: table, page, matrix and its blocks."""
-    from mrnn_np.outputs import Output, json_output
     from mrnn_np.report import page_output
-    from mrnn_np.storage import npz_output
+    from mrnn_np.runtime.outputs import Output, json_output
+    from mrnn_np.runtime.storage import npz_output
 
     keys = ("dataset", "split", "checkpoint", "samples")
     blocks = args.matrix and Path(f"{args.matrix}.part")
@@ -136,7 +136,7 @@ def outputs_of(args: argparse.Namespace) -> list:
 
 def show_table(args: argparse.Namespace, result, dataset) -> None:
     """Print a row a way of searching."""
-    from mrnn_np.progress import show
+    from mrnn_np.runtime.progress import show
 
     show(
         f"{dataset.name} {args.split}: {len(result.names)} images, "
@@ -150,7 +150,7 @@ def show_table(args: argparse.Namespace, result, dataset) -> None:
 
 def sample_training(dataset, features, count: int, rng) -> list[str]:
     """Draw training images (all if there are fewer) that have features."""
-    from mrnn_np.errors import InputError
+    from mrnn_np.runtime.errors import InputError
 
     if "train" not in dataset.splits:
         raise InputError(
@@ -209,7 +209,7 @@ def write_page(args: argparse.Namespace, result, dataset) -> None:
 
 def write_table(args: argparse.Namespace, result) -> None:
     """Write the rows of the table as JSON, whole or not at all."""
-    from mrnn_np.outputs import write_json
+    from mrnn_np.runtime.outputs import write_json
 
     summary = {
         "kind": "ranks",

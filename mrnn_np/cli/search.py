@@ -53,9 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from mrnn_np.outputs import check_places
-    from mrnn_np.progress import show, show_json
     from mrnn_np.report import page_output
+    from mrnn_np.runtime.outputs import check_places
+    from mrnn_np.runtime.progress import show, show_json
 
     find = find_images if args.text is not None else find_sentences
     check_places(page_output(args.report, "--report"), inputs=files_read(args))
@@ -95,7 +95,7 @@ def line_of(result: Mapping) -> str:
 
 def split_of(dataset, features, args: argparse.Namespace) -> list[str]:
     """Return the readable images of the split; refuse what would fail at the end."""
-    from mrnn_np.errors import InputError
+    from mrnn_np.runtime.errors import InputError
 
     names = [n for n in dataset.split(args.split) if n not in features.failed]
     if not names:
@@ -117,8 +117,8 @@ def find_images(args: argparse.Namespace) -> tuple:
     import numpy as np
 
     from mrnn_np.data import get_tokenizer
-    from mrnn_np.progress import say
     from mrnn_np.retrieval.search import images_for_sentence
+    from mrnn_np.runtime.progress import say
 
     model, dataset, features = load_scoring(args)
     words = model.encode(args.text)
@@ -149,10 +149,10 @@ def find_sentences(args: argparse.Namespace) -> tuple:
     import numpy as np
 
     from mrnn_np.cli.rank import sample_training
-    from mrnn_np.errors import InputError
     from mrnn_np.images import load_image
-    from mrnn_np.progress import say
     from mrnn_np.retrieval.search import different_sentences, sentences_for_image
+    from mrnn_np.runtime.errors import InputError
+    from mrnn_np.runtime.progress import say
 
     photograph = load_image(args.image)
     model, dataset, features = load_scoring(args)

@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.data import load_dataset
-    from mrnn_np.errors import WrongUse
     from mrnn_np.models import model_class
+    from mrnn_np.runtime.errors import WrongUse
     from mrnn_np.training import RunFolder, load_config
 
     if args.model not in MODELS:
@@ -59,7 +59,7 @@ def train_in(folder, dataset, configs, args: argparse.Namespace) -> None:
 
     from mrnn_np.data import UNK
     from mrnn_np.models import model_class
-    from mrnn_np.progress import say, show
+    from mrnn_np.runtime.progress import say, show
     from mrnn_np.training import Trainer, prepare
 
     config = configs[1]

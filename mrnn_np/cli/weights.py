@@ -37,7 +37,7 @@ def add_arguments(parser) -> None:
 def run(args) -> int:
     """Do what was asked; print the table or the path of the converted file."""
     from mrnn_np import convert
-    from mrnn_np.progress import show
+    from mrnn_np.runtime.progress import show
 
     if args.action == "list":
         for line in table(convert.entries()):

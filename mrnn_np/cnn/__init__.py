@@ -7,7 +7,6 @@ import importlib
 
 _HOME = {
     "CNN": "network",
-    "load_cnn": "network",
     "Preprocessing": "preprocessing",
     "PREPROCESSING": "preprocessing",
     "fold_batch_norm": "folding",

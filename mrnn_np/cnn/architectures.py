@@ -10,7 +10,7 @@ computed (operations.py), what shapes result (shapes.py), where weights come fro
 
 from dataclasses import dataclass
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ Does not know: foreign weight formats (mrnn_np/convert), captions.
 import itertools
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import numpy as np
 
@@ -16,11 +15,8 @@ from mrnn_np.cnn.graph import PlainEngine
 from mrnn_np.cnn.operations import WEIGHTED
 from mrnn_np.cnn.preprocessing import Preprocessing, several
 from mrnn_np.cnn.shapes import output_shapes, weight_shapes
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.threads import Team
-from mrnn_np.storage import cache_folder, load_arrays
-from mrnn_np.untrusted import take
-from mrnn_np.untrusted_arrays import array_of
 
 ENGINES = ("fast", "plain")
 BATCH = 4  # images that are computed together. More would not stay in the cache.
@@ -290,39 +286,3 @@ def _front(network: list[Layer], weights) -> list[Layer]:
             f"{network[len(front)].name} before them are missing"
         )
     return front
-
-
-def load_cnn(name_or_path: str | Path, engine: str = "fast") -> CNN:
-    """Load a pretrained network by its name or from a weight file.
-
-    Parameters
-    ----------
-    name_or_path : a path that ends in ``.npz``, or a name of the manifest such as
-        ``"efficientnet_lite0"``. A name is looked up in the user's cache folder and,
-        the first time, fetched and converted.
-    engine : see `CNN`.
-
-    Raises
-    ------
-    InputError : no such file or name, a damaged file, or weights that cannot be
-        fetched.
-    """
-    path = Path(name_or_path)
-    if path.suffix != ".npz":
-        path = cache_folder() / "cnn" / f"{name_or_path}.npz"
-        if not path.is_file():
-            from mrnn_np import convert
-
-            path = convert.get(str(name_or_path))
-    # Mapped: 0.03 instead of 0.06 s for 18 MB, and worker processes share the memory.
-    header, arrays = load_arrays(path, "cnn", mapped=True)
-    for field, kind in (("name", str), ("architecture", str), ("preprocessing", dict)):
-        take(header, field, kind, path)
-    if header.get("variant") is not None:
-        take(header, "variant", str, path)
-    for name, array in arrays.items():
-        array_of(arrays, name, "f", array.shape, path)
-    try:
-        return CNN(header, arrays, engine)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error

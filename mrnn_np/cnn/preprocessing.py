@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from mrnn_np.errors import InputError
-from mrnn_np.fields import check_fields
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.fields import check_fields
 from mrnn_np.runtime.threads import Team
-from mrnn_np.untrusted import check_kind, shown
+from mrnn_np.runtime.untrusted import check_kind, shown
 
 RESIZES = ("short_side", "squash")
 INTERPOLATIONS = ("bilinear", "bicubic")

@@ -5,13 +5,21 @@ The way of a network, one file a step:
     manifest.py -> sources.py (download.py, package_index.py, archives.py)
         -> readers.py (torch_files.py, keras_files.py, flax_files.py, ...)
         -> mapping.py (layouts.py) -> library.py, which writes one .npz
+        -> load.py, which makes a network of it
 
 Every file that is read may come from a stranger: nothing in it is ever run.
 """
 
 from mrnn_np.convert.library import convert_file, entries, get
 
-__all__ = ["convert_file", "convert_state_dict", "entries", "get", "read_tensors"]
+__all__ = [
+    "convert_file",
+    "convert_state_dict",
+    "entries",
+    "get",
+    "load_cnn",
+    "read_tensors",
+]
 
 
 def __getattr__(name: str):
@@ -20,6 +28,10 @@ def __getattr__(name: str):
         from mrnn_np.convert.mapping import convert_state_dict
 
         return convert_state_dict
+    if name == "load_cnn":
+        from mrnn_np.convert.load import load_cnn
+
+        return load_cnn
     if name == "read_tensors":
         from mrnn_np.convert.readers import read_tensors
 

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 

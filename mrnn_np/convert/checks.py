@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted import check_regular
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import check_regular
 
 # What NumPy, zipfile, zlib, struct and json raise on bytes that are not as expected.
 DAMAGE = (

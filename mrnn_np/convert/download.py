@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from mrnn_np.errors import InputError
-from mrnn_np.progress import progress
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.progress import progress
 
 SECONDS_WITHOUT_A_BYTE = 30
 BLOCK = 1 << 20

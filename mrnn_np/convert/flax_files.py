@@ -11,8 +11,8 @@ import numpy as np
 
 from mrnn_np.convert.checks import flatten, floats, readable
 from mrnn_np.convert.pickles import Rebuilt, read_pickle
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted_arrays import checked_shape
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted_arrays import checked_shape
 
 ELEMENTS = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from mrnn_np.convert.checks import DEEPEST, MOST_TENSORS, joined, readable
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted_arrays import checked_shape
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted_arrays import checked_shape
 
 
 def read_h5(path: str | Path) -> dict[str, np.ndarray]:

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mrnn_np.convert.manifest import find_network, load_manifest, recognise
-from mrnn_np.errors import InputError
-from mrnn_np.outputs import check_places
-from mrnn_np.progress import say as say_on_stderr
-from mrnn_np.storage import (
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.outputs import check_places
+from mrnn_np.runtime.progress import say as say_on_stderr
+from mrnn_np.runtime.storage import (
     cache_folder,
     file_sha256,
     load_arrays,
     npz_output,
     save_arrays,
 )
-from mrnn_np.untrusted import take
+from mrnn_np.runtime.untrusted import take
 
 
 def converted_path(name: str) -> Path:

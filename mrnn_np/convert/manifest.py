@@ -5,10 +5,10 @@ Knows: the file and its fields. Does not know: how anything is fetched.
 
 from dataclasses import dataclass
 
-from mrnn_np.errors import InputError
-from mrnn_np.fields import check_fields
-from mrnn_np.storage import weights_folder
-from mrnn_np.untrusted import check_kind, parse_json, read_bounded, take
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.fields import check_fields
+from mrnn_np.runtime.storage import weights_folder
+from mrnn_np.runtime.untrusted import check_kind, parse_json, read_bounded, take
 
 MANIFEST = "cnns.json"
 LARGEST = 1 << 20  # bytes; eight networks take 10,000

@@ -14,7 +14,7 @@ from mrnn_np.cnn.folding import fold_batch_norm
 from mrnn_np.cnn.preprocessing import PREPROCESSING
 from mrnn_np.cnn.shapes import output_shapes, weight_shapes
 from mrnn_np.convert.layouts import LAYOUTS, Layout
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 BATCH_NORM_EPS = 1e-3  # of EfficientNet-Lite0, the one network here that has any

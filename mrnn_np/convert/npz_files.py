@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from mrnn_np.convert.checks import readable
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted_arrays import check_members, read_array_header
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted_arrays import check_members, read_array_header
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin
 
 from mrnn_np.convert.download import open_url, split_credentials
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.2"
 LONGEST_PAGE = 20 << 20  # bytes

@@ -16,7 +16,7 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 # An instruction is a step, and so is every element that it moves: one list, kept once,
 # can be given to a function by each of 100,000 instructions. What is built can have no

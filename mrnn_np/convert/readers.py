@@ -12,7 +12,7 @@ from mrnn_np.convert.keras_files import read_h5
 from mrnn_np.convert.npz_files import read_npz
 from mrnn_np.convert.safetensors_files import read_safetensors
 from mrnn_np.convert.torch_files import read_pth
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 READERS = {
     ".pth": read_pth,

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from mrnn_np.convert.checks import MOST_TENSORS, floats, readable
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted import check_kind, parse_json, shown, take
-from mrnn_np.untrusted_arrays import checked_shape
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import check_kind, parse_json, shown, take
+from mrnn_np.runtime.untrusted_arrays import checked_shape
 
 ELEMENTS = {
     "F64": "f8", "F32": "f4", "F16": "f2", "BF16": "bf16", "I64": "i8", "I32": "i4",

@@ -14,8 +14,8 @@ from mrnn_np.convert.archives import take_out
 from mrnn_np.convert.download import download
 from mrnn_np.convert.manifest import Network, Source
 from mrnn_np.convert.package_index import archive_url
-from mrnn_np.errors import InputError
-from mrnn_np.storage import file_sha256
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.storage import file_sha256
 
 
 def check_hash(path: Path, sha256: str) -> None:

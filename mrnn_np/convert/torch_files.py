@@ -18,9 +18,9 @@ import numpy as np
 
 from mrnn_np.convert.checks import flatten, floats, readable
 from mrnn_np.convert.pickles import read_pickle
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted import LONGEST_AXIS
-from mrnn_np.untrusted_arrays import checked_shape, read_member
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import LONGEST_AXIS
+from mrnn_np.runtime.untrusted_arrays import checked_shape, read_member
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 # The element of each kind of storage; bfloat16 is widened by `floats`.

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrnn_np.data.vocabulary import END, START
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numbers import Real
 
 import numpy as np
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 def read_captions(

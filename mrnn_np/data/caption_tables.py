@@ -15,7 +15,7 @@ import io
 import re
 
 from mrnn_np.data.text_files import clean_caption, lines, safe_name
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 Table = tuple[dict[str, list[str]], tuple[str, ...]]
 

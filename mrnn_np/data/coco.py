@@ -26,8 +26,8 @@ from mrnn_np.data.json_files import objects, parse_json, take_id
 from mrnn_np.data.pictures import ImageUnion, find_pictures
 from mrnn_np.data.splits import oddities
 from mrnn_np.data.text_files import clean_caption, find_file, need_folder, safe_name
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted import take
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import take
 
 YEARS = ("2014", "2017")
 PARTS = {"train": "train", "dev": "val"}  # our split -> COCO's

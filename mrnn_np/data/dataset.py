@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 # NAME -> (what to write on the command line, module with `read(place)`).
 READERS = {

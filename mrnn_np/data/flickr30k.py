@@ -30,7 +30,7 @@ from mrnn_np.data.dataset import CaptionDataset
 from mrnn_np.data.pictures import find_pictures
 from mrnn_np.data.splits import MADE, check_disjoint, oddities, split_by_rank
 from mrnn_np.data.text_files import decode, find_file, need_folder, read_list
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 FOLDERS = ("flickr30k_images", "flickr30k")
 CAPTION_FILES = {

@@ -48,8 +48,8 @@ from mrnn_np.data.text_files import (
     read_list,
     safe_name,
 )
-from mrnn_np.errors import InputError
 from mrnn_np.images import is_image_name
+from mrnn_np.runtime.errors import InputError
 
 CAPTION_FILE = "captions.tsv"
 LISTS = {"train": ("train.txt",), "dev": ("dev.txt", "val.txt"), "test": ("test.txt",)}

@@ -45,8 +45,8 @@ from mrnn_np.data.text_files import (
     read_bytes,
     safe_name,
 )
-from mrnn_np.errors import InputError
 from mrnn_np.images import NoImages
+from mrnn_np.runtime.errors import InputError
 
 TEXTS = ("annotations_complete_eng", "annotations")
 LISTS = {"train": "iaprtc12_train_list.txt", "test": "iaprtc12_test_list.txt"}

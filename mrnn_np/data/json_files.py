@@ -1,13 +1,13 @@
 """JSON files of data sets, where every entry is looked at before it is believed.
 
-Knows: how to name an entry that is wrong. Does not know: JSON (`mrnn_np.untrusted`), or
-any data set.
+Knows: how to name an entry that is wrong. Does not know: JSON
+(`mrnn_np.runtime.untrusted`), or any data set.
 """
 
-from mrnn_np import untrusted
 from mrnn_np.data.text_files import LARGEST_FILE, decode
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted import LONGEST_AXIS, check_kind, take
+from mrnn_np.runtime import untrusted
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import LONGEST_AXIS, check_kind, take
 
 
 def parse_json(label: str, content: bytes) -> dict:

@@ -32,9 +32,9 @@ from mrnn_np.data.json_files import objects, parse_json, take_id
 from mrnn_np.data.pictures import ImageUnion, find_pictures
 from mrnn_np.data.splits import oddities
 from mrnn_np.data.text_files import clean_caption, is_there, read_bytes, safe_name
-from mrnn_np.errors import InputError
 from mrnn_np.images import ImageFolder
-from mrnn_np.untrusted import take
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import take
 
 SPLITS = {"train": "train", "restval": "train", "val": "dev", "test": "test"}
 PICTURES = tuple(dict.fromkeys((*PICTURES_8K, *PICTURES_30K, "imgs")))

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from mrnn_np.errors import InputError
 from mrnn_np.images import (
     ImageFiles,
     ImageFolder,
@@ -18,6 +17,7 @@ from mrnn_np.images import (
     is_image_name,
     read_file,
 )
+from mrnn_np.runtime.errors import InputError
 
 
 class ImageTree(ImageFiles):

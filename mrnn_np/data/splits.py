@@ -9,7 +9,7 @@ Knows: names. Does not know: where they came from.
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 SALT = "mrnn_np split 1:"  # another salt is another split
 MADE = "no lists: the split is made from the names, not the one of published results"

@@ -10,10 +10,10 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from mrnn_np.errors import InputError
-from mrnn_np.lines import COMMANDS_TO_A_TERMINAL
-from mrnn_np.untrusted import read_bounded
-from mrnn_np.untrusted_arrays import check_members, read_member
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.lines import COMMANDS_TO_A_TERMINAL
+from mrnn_np.runtime.untrusted import read_bounded
+from mrnn_np.runtime.untrusted_arrays import check_members, read_member
 
 LINE_END = re.compile(r"\r\n|\n|\r")
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")

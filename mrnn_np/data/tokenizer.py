@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 # Typographic apostrophes and hyphens, mapped before Unicode normalisation, which
 # would turn the acute accent into a blank with a combining accent. The underscore

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted import check_kind, take
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import check_kind, take
 
 SPECIALS = ("<pad>", "<start>", "<end>", "<unk>")
 PAD, START, END, UNK = range(4)

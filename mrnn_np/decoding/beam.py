@@ -20,7 +20,7 @@ import numpy as np
 
 from mrnn_np.data.vocabulary import END, START
 from mrnn_np.decoding.caption import LONGEST, Caption, make_caption
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 # Unfinished sentences of an image. A thousand take 2 s; of 100 dev images of Flickr8k 7
 # then get a likelier sentence than 200 find.

@@ -16,7 +16,7 @@ import numpy as np
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.decoding.caption import Caption
 from mrnn_np.decoding.similarity import SIMILARITIES, Similarities
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 # Chosen on Flickr8k dev by recipes/choose_consensus.py, for both similarities. The
 # paper takes 60, and 125 votes for CIDEr or 175 for BLEU; among COCO's 83,000 images

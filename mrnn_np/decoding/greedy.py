@@ -10,7 +10,7 @@ import numpy as np
 from mrnn_np.data.vocabulary import END, START
 from mrnn_np.decoding.caption import LONGEST, Caption, make_caption
 from mrnn_np.decoding.next_words import next_log_probs
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 def greedy_search(

@@ -21,7 +21,7 @@ import numba
 from numba.core import event
 from numba.core.caching import IndexDataCacheFile
 
-from mrnn_np.progress import say
+from mrnn_np.runtime.progress import say
 
 
 class Notice(event.Listener):

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mrnn_np.errors import InputError
 from mrnn_np.metrics.ngrams import Words
+from mrnn_np.runtime.errors import InputError
 
 ALPHA, BETA, GAMMA, DELTA = 0.85, 0.2, 0.6, 0.75
 MODULES = np.array([1.0, 0.6, 0.8, 0.6])  # exact, stem, synonym, paraphrase

@@ -11,9 +11,9 @@ Knows: this form and its mistakes. Does not know: data sets, scores.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mrnn_np.errors import InputError
-from mrnn_np.outputs import Output, write_json
-from mrnn_np.untrusted import parse_json, read_bounded, shown
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.outputs import Output, write_json
+from mrnn_np.runtime.untrusted import parse_json, read_bounded, shown
 
 LARGEST_FILE = 64 << 20  # bytes; one of the 40,775 images of COCO's test list has 3 MB
 # Characters. The longest that people wrote for Flickr8k has 199; the longest common

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrnn_np.errors import InputError
 from mrnn_np.metrics import bleu, bootstrap, cider, meteor, rouge
 from mrnn_np.metrics.ngrams import ORDERS, count_corpus
-from mrnn_np.progress import say
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.progress import say
 
 BLEU = tuple(f"BLEU-{n}" for n in range(1, ORDERS + 1))
 

@@ -33,12 +33,12 @@ import numpy as np
 from mrnn_np.data.batches import PackedBatch
 from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.decoding.next_words import best_next_plain, best_of_output
-from mrnn_np.errors import InputError
-from mrnn_np.fields import check_fields
 from mrnn_np.layers import Buffers, log_softmax, output_backward, output_forward
 from mrnn_np.layers.parameters import Parameter, constant, draw, normal, zeros
 from mrnn_np.models.next_word import NextWordModel
-from mrnn_np.storage import content_hash
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.fields import check_fields
+from mrnn_np.runtime.storage import content_hash
 
 # Four bytes each, and training needs them five times: for gradients, for Adam's two
 # means and for the best so far. The shipped model has 3.5 million.

@@ -1,6 +1,6 @@
 """Models to and from files.
 
-A checkpoint is one `.npz` (mrnn_np/storage.py) whose header holds everything that
+A checkpoint is one `.npz` (runtime/storage.py) whose header holds everything that
 gives the arrays a meaning: the class of the model, its config, the vocabulary, the
 tokenizer and the CNN its features came from. A training run adds its own state to the
 same file; a released model leaves it out and stores float16.
@@ -15,13 +15,13 @@ import numpy as np
 
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import Vocabulary
-from mrnn_np.errors import InputError
-from mrnn_np.extractors import check_identity
+from mrnn_np.features.extractors import check_identity
 from mrnn_np.models.captioner import Captioner
 from mrnn_np.models.registry import model_class, model_name
-from mrnn_np.storage import load_arrays, save_arrays, weights_folder
-from mrnn_np.untrusted import take
-from mrnn_np.untrusted_arrays import array_of
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.storage import load_arrays, save_arrays, weights_folder
+from mrnn_np.runtime.untrusted import take
+from mrnn_np.runtime.untrusted_arrays import array_of
 
 LARGEST_HALF = np.finfo(np.float16).max
 

@@ -23,9 +23,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from mrnn_np.data.batches import PackedBatch
-from mrnn_np.errors import InputError
 from mrnn_np.models.next_word import NextWordModel
-from mrnn_np.storage import content_hash
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.storage import content_hash
 
 
 class Ensemble(NextWordModel):

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrnn_np.data.batches import PackedBatch
-from mrnn_np.errors import InputError
 from mrnn_np.layers import (
     affine_backward,
     affine_forward,
@@ -37,6 +36,7 @@ from mrnn_np.layers import (
 from mrnn_np.layers.parameters import Parameter, normal, orthogonal, zeros
 from mrnn_np.models.captioner import Arrays, CaptionerConfig, Memory
 from mrnn_np.models.multimodal import MultimodalCaptioner
+from mrnn_np.runtime.errors import InputError
 
 IMAGE_LENGTH = 8.0  # of a standardised feature vector, see `MRNN.image_gain`
 LARGEST_SCALE = float(np.finfo(np.float32).max)  # what the entries of U can hold

@@ -16,8 +16,8 @@ from mrnn_np.data.vocabulary import UNK
 from mrnn_np.decoding import LONGEST, beam_search, sample
 from mrnn_np.decoding.beam import images_together
 from mrnn_np.decoding.next_words import best_next_plain
-from mrnn_np.errors import InputError
-from mrnn_np.progress import progress
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.progress import progress
 
 EVALUATION_BATCH = 256  # sentences: 2,800 rows, 29 MB of logits at V = 2,500
 
@@ -29,8 +29,8 @@ class NextWordModel:
 
     vocabulary, dtype : see the model.
     tokenizer : name of the tokenizer its sentences went through.
-    extractor : dict naming the CNN of its features (see `mrnn_np.extractors.identity`),
-        or None when that is not known.
+    extractor : dict naming the CNN of its features (see
+        `features.extractors.identity`), or None when that is not known.
 
     and the methods
 
@@ -172,7 +172,7 @@ class NextWordModel:
         -------
         One `Caption` an image; with `n_best` a list of them an image, best first.
         """
-        from mrnn_np.parallel import THREADS, spread
+        from mrnn_np.runtime.parallel import THREADS, spread
 
         def search(part: np.ndarray) -> list:
             return beam_search(

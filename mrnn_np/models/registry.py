@@ -8,7 +8,7 @@ Knows: where a model is. Does not know: models.
 
 import importlib
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 # NAME -> module, class.
 MODELS = {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from mrnn_np.outputs import Output, atomic_write
+from mrnn_np.runtime.outputs import Output, atomic_write
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2330; --paper: #fbfaf7; --line: #d9d6cd;

@@ -4,7 +4,7 @@
 
 5,000 sentences and 1,000 images are 5 million pairs: one by one that is 60 million
 softmaxes. Sharing (trie.py), blocks of images (scoring.py) and one thread a core, here
-or on other machines (mrnn_np/parallel.py), bring it to minutes. Blocks of images are
+or on other machines (runtime/parallel.py), bring it to minutes. Blocks of images are
 independent: each is written to a file as soon as it is done, and a run that was
 interrupted goes on from there.
 
@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mrnn_np.errors import InputError
-from mrnn_np.parallel import THREADS, Workers, spread
-from mrnn_np.parts import Parts, fingerprint, load_of
-from mrnn_np.progress import progress
 from mrnn_np.retrieval.scoring import rows_at_once, scorer
 from mrnn_np.retrieval.trie import PrefixTrie, build_trie
-from mrnn_np.storage import save_arrays
-from mrnn_np.untrusted_arrays import array_of
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.parallel import THREADS, Workers, spread
+from mrnn_np.runtime.parts import Parts, fingerprint, load_of
+from mrnn_np.runtime.progress import progress
+from mrnn_np.runtime.storage import save_arrays
+from mrnn_np.runtime.untrusted_arrays import array_of
 
 BLOCK = 8  # images a block, at most: half a minute of work at 5,000 sentences
 KIND = "likelihoods"  # of the files

@@ -21,9 +21,6 @@ from pathlib import Path
 import numpy as np
 
 from mrnn_np.data import CaptionDataset, get_tokenizer
-from mrnn_np.errors import InputError
-from mrnn_np.parallel import THREADS, Workers
-from mrnn_np.parts import members
 from mrnn_np.retrieval.likelihood import Work, log_likelihoods
 from mrnn_np.retrieval.ranking import (
     Recall,
@@ -35,6 +32,9 @@ from mrnn_np.retrieval.ranking import (
     relevance,
 )
 from mrnn_np.retrieval.shortlist import guess_likelihoods, look_closely
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.parallel import THREADS, Workers
+from mrnn_np.runtime.parts import members
 
 SAMPLES = 200  # training images for the marginal; the paper does not give its number
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 CUTOFFS = (1, 5, 10)
 

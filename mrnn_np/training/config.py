@@ -13,11 +13,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mrnn_np.errors import InputError
-from mrnn_np.fields import check_fields
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.fields import check_fields
+from mrnn_np.runtime.untrusted import read_bounded
 from mrnn_np.training.optimisers import OPTIMISERS
 from mrnn_np.training.schedules import SCHEDULES
-from mrnn_np.untrusted import read_bounded
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -11,7 +11,7 @@ import numpy as np
 
 from mrnn_np.data.batches import Examples
 from mrnn_np.models.captioner import Captioner
-from mrnn_np.storage import content_hash
+from mrnn_np.runtime.storage import content_hash
 
 
 def fingerprints(model: Captioner, train: Examples, dev: Examples) -> dict[str, str]:

@@ -28,7 +28,7 @@ def prepare(
 
     Parameters
     ----------
-    features : `mrnn_np.features.Features` of the images of both splits.
+    features : `mrnn_np.features.matrix.Features` of the images of both splits.
     model_config : its `image_size` is replaced by that of the features.
     config : gives the seed and the vocabulary's threshold.
     model_class : of ``mrnn_np.models.MODELS``; `model_config` is of its

@@ -22,12 +22,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mrnn_np.errors import InputError
 from mrnn_np.models.captioner import Captioner
 from mrnn_np.models.checkpoint import read_checkpoint
-from mrnn_np.outputs import Output, atomic_write, check_places
-from mrnn_np.progress import say
-from mrnn_np.storage import npz_output, only_run
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.outputs import Output, atomic_write, check_places
+from mrnn_np.runtime.progress import say
+from mrnn_np.runtime.storage import npz_output, only_run
 
 Arrays = dict[str, np.ndarray]
 BEST = "best/"  # begins the names of the best parameters among the arrays of last.npz

@@ -4,8 +4,8 @@ import numpy as np
 
 from mrnn_np.data import Vocabulary, tokenize
 from mrnn_np.data.scenes.features import SceneFeatures
-from mrnn_np.extractors import identity
-from mrnn_np.features import Features
+from mrnn_np.features.extractors import identity
+from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, MRNNConfig
 
 TRAINING, SEARCHED = 6, 5

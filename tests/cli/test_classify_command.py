@@ -11,10 +11,11 @@ from PIL import Image
 
 from mrnn_np.cli import main
 from mrnn_np.cli.classify import class_names
-from mrnn_np.cnn import PREPROCESSING, load_cnn, weight_shapes
+from mrnn_np.cnn import PREPROCESSING, weight_shapes
 from mrnn_np.cnn.architectures import build
-from mrnn_np.errors import InputError
-from mrnn_np.storage import save_arrays
+from mrnn_np.convert import load_cnn
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.storage import save_arrays
 
 FITTING = {
     "chelsea.png": {

@@ -11,10 +11,10 @@ import sys
 import pytest
 import small_model
 
-from mrnn_np import machine
 from mrnn_np.cli import COMMANDS, inputs, main
 from mrnn_np.data import load_dataset
-from mrnn_np.outputs import UNFINISHED
+from mrnn_np.runtime import machine
+from mrnn_np.runtime.outputs import UNFINISHED
 
 NAMES_OR_FILES = {"checkpoint", "cnn", "dataset", "rerank"}
 WRITTEN = {"json", "matrix", "out", "output", "report"}

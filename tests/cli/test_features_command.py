@@ -1,7 +1,7 @@
 import pytest
 
 from mrnn_np.cli import main
-from mrnn_np.features import Features
+from mrnn_np.features.matrix import Features
 
 
 def test_scenes_need_no_cnn(tmp_path, capsys):

@@ -4,8 +4,8 @@ import pytest
 
 from mrnn_np.cli import main
 from mrnn_np.data import load_dataset
-from mrnn_np.errors import InputError
-from mrnn_np.features import Features
+from mrnn_np.features.matrix import Features
+from mrnn_np.runtime.errors import InputError
 
 CONFIG = """
 [model]
@@ -62,7 +62,7 @@ def test_training_on_a_folder(pets, capsys):
 
 
 def test_the_real_cnn_on_a_folder(pets, tmp_path):
-    from mrnn_np.cnn import load_cnn
+    from mrnn_np.convert import load_cnn
 
     try:
         load_cnn("efficientnet_lite0")

@@ -9,10 +9,10 @@ from mrnn_np.cli import main
 from mrnn_np.cnn import Preprocessing, build, weight_shapes
 from mrnn_np.data import Vocabulary, load_dataset
 from mrnn_np.data.scenes.features import SceneFeatures
-from mrnn_np.extractors import identity, load_extractor
-from mrnn_np.features import Features
+from mrnn_np.features.extractors import identity, load_extractor
+from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, Ensemble, MRNNConfig, load_model
-from mrnn_np.storage import save_arrays
+from mrnn_np.runtime.storage import save_arrays
 
 SIZE = 63  # pixels of the small CNN
 CONFIG = """

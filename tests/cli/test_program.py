@@ -172,7 +172,7 @@ def test_a_signal_while_a_command_begins():
 def test_threads_that_work_for_nobody_do_not_outlive_the_command(left):
     process = python(
         "import threading, time, atexit",
-        "import mrnn_np.cli as cli, mrnn_np.parallel as parallel",
+        "import mrnn_np.cli as cli, mrnn_np.runtime.parallel as parallel",
         "atexit.register(print, 'tidied up')",
         "cli.main = lambda: print('result', end=' ') or 3",
         f"parallel.LEFT_BEHIND.set() if {left} else None",
@@ -184,7 +184,7 @@ def test_threads_that_work_for_nobody_do_not_outlive_the_command(left):
 
 
 def test_a_generator_of_threads_that_is_closed_early_says_that_some_are_left():
-    from mrnn_np import parallel
+    from mrnn_np.runtime import parallel
 
     begun = threading.Event()
 

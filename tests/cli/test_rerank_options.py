@@ -12,8 +12,8 @@ from mrnn_np.cli import main
 from mrnn_np.data import Vocabulary, get_tokenizer, load_dataset
 from mrnn_np.data.scenes.features import SceneFeatures
 from mrnn_np.decoding.consensus import NEIGHBOURS, VOTES, Consensus
-from mrnn_np.extractors import identity
-from mrnn_np.features import Features
+from mrnn_np.features.extractors import identity
+from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, MRNNConfig, load_model
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "choose_consensus.py"

@@ -9,13 +9,13 @@ import pytest
 import small_model
 from small_model import SEARCHED, TRAINING
 
-from mrnn_np import machine
 from mrnn_np.cli import demo, main
 from mrnn_np.data import load_dataset, tokenize
 from mrnn_np.data.scenes.features import SceneFeatures
-from mrnn_np.features import Features
+from mrnn_np.features.matrix import Features
 from mrnn_np.images import NoImages
 from mrnn_np.models import load_model
+from mrnn_np.runtime import machine
 
 
 @pytest.fixture(scope="module")

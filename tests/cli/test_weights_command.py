@@ -6,7 +6,7 @@ import pytest
 from mrnn_np.cli import main
 from mrnn_np.cli.weights import table
 from mrnn_np.convert.library import Entry
-from mrnn_np.storage import load_arrays
+from mrnn_np.runtime.storage import load_arrays
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_convert_prints_the_new_file(home, capsys):
 
 
 def test_a_converted_file_shows_in_the_list_and_can_be_used(home, capsys):
-    from mrnn_np.cnn import load_cnn
+    from mrnn_np.convert import load_cnn
 
     np.savez("mine.npz", **alexnet_front())
     target = home.parent / "home" / "cnn" / "mine.npz"

@@ -6,7 +6,7 @@ from mrnn_np.cnn import build, output_shapes, weight_shapes
 from mrnn_np.cnn.architectures import FEATURE_LAYERS, NETWORKS
 from mrnn_np.cnn.operations import WEIGHTED, WEIGHTLESS
 from mrnn_np.cnn.preprocessing import PREPROCESSING
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 @pytest.mark.parametrize(

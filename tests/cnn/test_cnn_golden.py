@@ -10,8 +10,9 @@ import cnn_cases
 import numpy as np
 import pytest
 
-from mrnn_np.cnn import CNN, PREPROCESSING, load_cnn
-from mrnn_np.errors import InputError
+from mrnn_np.cnn import CNN, PREPROCESSING
+from mrnn_np.convert import load_cnn
+from mrnn_np.runtime.errors import InputError
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 TOLERANCE = 1e-4  # asked for; the largest error found is 2e-5

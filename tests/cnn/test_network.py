@@ -11,11 +11,12 @@ import pytest
 from numba import config
 
 import mrnn_np
-from mrnn_np.cnn import CNN, Preprocessing, build, load_cnn, network, weight_shapes
-from mrnn_np.errors import InputError
-from mrnn_np.extractors import identity
+from mrnn_np.cnn import CNN, Preprocessing, build, network, weight_shapes
+from mrnn_np.convert import load_cnn
+from mrnn_np.features.extractors import identity
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.storage import save_arrays
 from mrnn_np.runtime.threads import Team
-from mrnn_np.storage import save_arrays
 
 SIZE = 63  # small enough for plain Python; AlexNet's pool5 is one position here
 

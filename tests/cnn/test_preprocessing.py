@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mrnn_np.cnn.preprocessing import PREPROCESSING, Preprocessing
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.threads import Team
 
 PLAIN = Preprocessing(8, 10)

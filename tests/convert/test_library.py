@@ -9,8 +9,8 @@ import pytest
 
 from mrnn_np.cli import main
 from mrnn_np.convert import library, manifest, sources
-from mrnn_np.errors import InputError
-from mrnn_np.storage import load_arrays, save_arrays, weights_folder
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.storage import load_arrays, save_arrays, weights_folder
 
 WEIGHTS = fake.tiny_weights()
 

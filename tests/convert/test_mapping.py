@@ -13,7 +13,7 @@ from mrnn_np.convert.mapping import (
     targets,
     tensors_of,
 )
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 IDS = [f"{each.architecture}-{each.origin}" for each in LAYOUTS]
 

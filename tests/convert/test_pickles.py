@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mrnn_np.convert.pickles import Rebuilt, read_pickle
 from mrnn_np.convert.readers import read_tensors
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 def read(data, names=None, persistent=None):

@@ -6,7 +6,7 @@ import pytest
 from mrnn_np.convert import library
 from mrnn_np.convert.download import open_url
 from mrnn_np.convert.package_index import index_url
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 WEIGHTS = fake.tiny_weights()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mrnn_np.convert.torch_files import read_pth
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 FLOATS = np.arange(6, dtype="<f4").tobytes()
 

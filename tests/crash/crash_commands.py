@@ -15,11 +15,11 @@ from PIL import Image
 
 from mrnn_np.data.scenes.features import SceneFeatures
 from mrnn_np.data.vocabulary import Vocabulary
-from mrnn_np.extractors import identity
-from mrnn_np.features import Features
+from mrnn_np.features.extractors import identity
+from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, MRNNConfig
 from mrnn_np.models.checkpoint import read_checkpoint
-from mrnn_np.storage import load_arrays
+from mrnn_np.runtime.storage import load_arrays
 
 COMPLETE = 1_000_000  # more than any count of parts
 TRAIN, DEV = 80, 520  # pictures: 10 blocks of features, 3 of captions, 10 of `rank`

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mrnn_np.data.caption_tables import read_bars, read_csv, read_token
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 def test_bars():

@@ -11,7 +11,7 @@ from miniatures import draw, write_json, zip_folder
 
 from mrnn_np.data import load_dataset
 from mrnn_np.data.coco import read_part
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 def captions_file(part, year, *numbers):

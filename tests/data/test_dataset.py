@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from mrnn_np.data import CaptionDataset, load_dataset
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 DATASET = CaptionDataset(
     name="toy",

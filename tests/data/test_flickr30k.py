@@ -5,7 +5,7 @@ from miniatures import draw, write
 
 from mrnn_np.data import load_dataset
 from mrnn_np.data.splits import MADE
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 NAMES = [f"{number}.jpg" for number in range(1000, 1040)]
 TOKEN = "".join(

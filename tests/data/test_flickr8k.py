@@ -11,7 +11,7 @@ from PIL import Image
 
 from mrnn_np.data import Vocabulary, load_dataset, tokenize
 from mrnn_np.data.flickr8k import LISTS
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 CAPTIONS = (
     "1_a.jpg#0\tA dog 's ball .\n"

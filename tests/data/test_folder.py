@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from miniatures import draw, write
 
 from mrnn_np.data import load_dataset
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 NAMES = [f"{number}.jpg" for number in range(30)]
 CAPTIONS = "".join(f"{name}\tA dog , number {name[:-4]}.\n" for name in NAMES)

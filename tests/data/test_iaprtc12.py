@@ -9,7 +9,7 @@ from miniatures import draw, write
 
 from mrnn_np.data import load_dataset
 from mrnn_np.data.iaprtc12 import parse_description
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 ENG = """<DOC>
 <DOCNO>annotations/{id}.eng</DOCNO>

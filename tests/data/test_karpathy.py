@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from miniatures import draw, write, write_json
 
 from mrnn_np.data import load_dataset
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 def entry(number, split, **more):

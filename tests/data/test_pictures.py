@@ -4,8 +4,8 @@ import pytest
 from miniatures import draw, write, zip_folder
 
 from mrnn_np.data.pictures import ImageTree, ImageUnion, find_pictures
-from mrnn_np.errors import InputError
 from mrnn_np.images import ImageFolder, ImageZip, NoImages
+from mrnn_np.runtime.errors import InputError
 
 
 def test_a_tree_of_pictures(tmp_path):

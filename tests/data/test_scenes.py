@@ -32,7 +32,7 @@ from mrnn_np.data.scenes.sentences import (
     describe,
     kind,
 )
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 SCENES = load_dataset("scenes")
 CHINESE_SCENES = load_dataset("scenes:zh")

@@ -9,8 +9,8 @@ from mrnn_np.data.splits import (
     split_by_rank,
     split_by_share,
 )
-from mrnn_np.errors import InputError
 from mrnn_np.images import NoImages
+from mrnn_np.runtime.errors import InputError
 
 NAMES = [f"{number}.jpg" for number in range(2000)]
 

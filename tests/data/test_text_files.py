@@ -18,7 +18,7 @@ from mrnn_np.data.text_files import (
     read_list,
     safe_name,
 )
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

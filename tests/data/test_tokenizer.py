@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mrnn_np.data import detokenize, get_tokenizer, tokenize
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrnn_np.data import END, PAD, START, UNK, Vocabulary
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 SENTENCES = ["a dog runs", "a dog and a cat", "the cat", "bird"]
 TOKENS = [sentence.split() for sentence in SENTENCES]

@@ -8,7 +8,7 @@ from mrnn_np.data import SPECIALS, CaptionDataset, Vocabulary
 from mrnn_np.decoding import Caption
 from mrnn_np.decoding.consensus import Consensus, mean_of_largest
 from mrnn_np.decoding.similarity import bleu_similarity, cider_similarity
-from mrnn_np.features import Features
+from mrnn_np.features.matrix import Features
 from mrnn_np.metrics.cider import document_frequencies
 from mrnn_np.models import MRNN, MRNNConfig
 

@@ -21,11 +21,12 @@ from unittest import mock
 
 from fuzzing.limits import COMMANDS, LIMITS, LONGEST_LINE, Wrong
 from fuzzing.worker import contents
-from mrnn_np import cli, machine
+from mrnn_np import cli
 from mrnn_np.cli import bench, demo
 from mrnn_np.convert import sources
-from mrnn_np.errors import InputError
 from mrnn_np.metrics import meteor
+from mrnn_np.runtime import machine
+from mrnn_np.runtime.errors import InputError
 
 PIPE_BYTES = 1 << 20
 

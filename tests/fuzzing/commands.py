@@ -30,12 +30,12 @@ from fuzzing.weights import WEIGHTS
 from mrnn_np import training
 from mrnn_np.data import Vocabulary, load_dataset, tokenize
 from mrnn_np.data.scenes.features import SceneFeatures
-from mrnn_np.extractors import identity
-from mrnn_np.features import Features
+from mrnn_np.features.extractors import identity
+from mrnn_np.features.matrix import Features
 from mrnn_np.metrics.results import write_results
 from mrnn_np.models import MRNN, MRNNConfig
-from mrnn_np.outputs import write_json
 from mrnn_np.report import Page
+from mrnn_np.runtime.outputs import write_json
 from mrnn_np.training import Trainer, load_config
 
 # What calls are made of: a command and its arguments. An argument is a flag, "" for a

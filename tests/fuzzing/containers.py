@@ -18,18 +18,18 @@ from PIL import Image
 from fuzzing.limits import Target
 from fuzzing.mutations import choose
 from fuzzing.structures import container
-from mrnn_np.captioning import caption_images
 from mrnn_np.cli.weights import table
-from mrnn_np.cnn import load_cnn
 from mrnn_np.cnn.preprocessing import PREPROCESSING
+from mrnn_np.convert import load_cnn
 from mrnn_np.convert.library import entries
 from mrnn_np.data import SPECIALS, Vocabulary
-from mrnn_np.extractors import check_same_extractor, identity
-from mrnn_np.features import Features
+from mrnn_np.decoding.blocks import caption_images
+from mrnn_np.features.extractors import check_same_extractor, identity
+from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, MRNNConfig, load_model
-from mrnn_np.parallel import Workers
 from mrnn_np.retrieval.likelihood import log_likelihoods
-from mrnn_np.storage import load_arrays, save_arrays
+from mrnn_np.runtime.parallel import Workers
+from mrnn_np.runtime.storage import load_arrays, save_arrays
 from mrnn_np.training import Trainer, TrainingConfig
 
 EXTRACTOR = {"name": "tiny", "sha256": "0" * 64, "preprocessing": {"size": 4}}

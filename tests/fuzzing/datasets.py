@@ -26,7 +26,7 @@ from fuzzing.mutations import (
 )
 from fuzzing.structures import zipped
 from mrnn_np.data import get_tokenizer, load_dataset
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 Files = dict[str, bytes]
 NAMES = [f"{number}.jpg" for number in range(6)]

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from fuzzing.mutations import change, choose, damage, some, text, to_json
-from mrnn_np.storage import HEADER, content_hash
+from mrnn_np.runtime.storage import HEADER, content_hash
 
 DTYPES = (
     "?", "u1", "i1", "<i2", ">i4", "<i8", "<u8", "<f2", ">f4", "<f8", "<f16", "<c8",
@@ -167,7 +167,7 @@ def container(
     header: Mapping,
     arrays: Mapping[str, np.ndarray],
 ) -> bytes:
-    """Return a file of this project's form (`mrnn_np.storage`) with something wrong.
+    """Return a file of this project's form (runtime/storage.py) with something wrong.
 
     The hash in the header is right wherever there can be one.
     """

@@ -25,9 +25,9 @@ from mrnn_np.data.caption_lists import read_captions
 from mrnn_np.metrics import ptb
 from mrnn_np.metrics.results import match, read_results
 from mrnn_np.models import MRNNConfig
-from mrnn_np.storage import weights_folder
+from mrnn_np.runtime.storage import weights_folder
+from mrnn_np.runtime.untrusted import parse_json
 from mrnn_np.training import load_config
-from mrnn_np.untrusted import parse_json
 
 TOML = """[model]
 embedding_size = 64

@@ -24,7 +24,7 @@ import numpy as np
 
 from fuzzing.limits import HANG, Target, Wrong, check_chain, check_line
 from fuzzing.mutations import special
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mrnn_np import layers
-from mrnn_np.gradcheck import LIMIT_THROUGH_TIME, check_gradient
-from mrnn_np.gradient_cases import random_batch, small_model
+from mrnn_np.gradcheck.cases import random_batch, small_model
+from mrnn_np.gradcheck.check import LIMIT_THROUGH_TIME, check_gradient
 from mrnn_np.layers import Buffers
 from mrnn_np.models import MRNN
 

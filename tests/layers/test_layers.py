@@ -5,8 +5,8 @@ import pytest
 
 from mrnn_np import layers
 from mrnn_np.data.batches import pack
-from mrnn_np.gradient_cases import layer_checks
-from mrnn_np.gradient_precision import layer_comparisons
+from mrnn_np.gradcheck.cases import layer_checks
+from mrnn_np.gradcheck.precision import layer_comparisons
 from mrnn_np.kernels.activations import (
     relu_step_kernel,
     relu_step_plain,

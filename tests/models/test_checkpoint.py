@@ -7,9 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from mrnn_np import InputError, storage
+from mrnn_np import InputError
 from mrnn_np.data import SPECIALS, Vocabulary
 from mrnn_np.models import MRNN, MRNNConfig, load_model
+from mrnn_np.runtime import storage
 
 
 def make_model() -> MRNN:

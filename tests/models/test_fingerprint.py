@@ -9,7 +9,7 @@ from mrnn_np.data import SPECIALS, Vocabulary
 from mrnn_np.models import MRNN, MRNNConfig
 from mrnn_np.models.checkpoint import load_model
 from mrnn_np.models.ensemble import Ensemble
-from mrnn_np.parts import fingerprint
+from mrnn_np.runtime.parts import fingerprint
 
 CONFIG = MRNNConfig(4, 3, 5, 6)
 WORDS = [*SPECIALS, "a", "b"]

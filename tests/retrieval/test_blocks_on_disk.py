@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from retrieval_cases import small_model, some_sentences
 
-from mrnn_np import captioning, storage
-from mrnn_np.captioning import caption_images
-from mrnn_np.errors import InputError
-from mrnn_np.extraction import blocks_to_do, merge
-from mrnn_np.features import Features
-from mrnn_np.parallel import Workers
+from mrnn_np.decoding import blocks as captioning
+from mrnn_np.decoding.blocks import caption_images
+from mrnn_np.features.extraction import blocks_to_do, merge
+from mrnn_np.features.matrix import Features
 from mrnn_np.retrieval.likelihood import log_likelihoods
+from mrnn_np.runtime import storage
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.parallel import Workers
 
 ONE = Workers(jobs=1)
 

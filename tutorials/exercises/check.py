@@ -28,14 +28,14 @@ from pathlib import Path
 import numpy as np
 
 from mrnn_np.data.batches import pack
-from mrnn_np.gradcheck import relative_error
+from mrnn_np.gradcheck.check import relative_error
 from mrnn_np.layers import (
     multimodal_forward,
     recurrent_forward,
     recurrent_gap,
     recurrent_step,
 )
-from mrnn_np.progress import show
+from mrnn_np.runtime.progress import show
 
 STEP = 1e-5
 LIMIT = 1e-7  # right answers stay below 1e-8

@@ -20,7 +20,7 @@ from mrnn_np.data.dataset import CaptionDataset
 from mrnn_np.data.scenes.composition import Scene, compose
 from mrnn_np.data.scenes.drawing import draw
 from mrnn_np.data.scenes.sentences import LANGUAGES, describe
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 SEED = 2015
 SPLIT_SIZES = {"train": 2000, "dev": 300, "test": 300}

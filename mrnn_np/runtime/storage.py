@@ -23,10 +23,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from mrnn_np.errors import InputError
-from mrnn_np.outputs import Output, atomic_write, fcntl, is_same_file
-from mrnn_np.untrusted import check_kind, check_regular, parse_json, take
-from mrnn_np.untrusted_arrays import check_members, read_array_header
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.outputs import Output, atomic_write, fcntl, is_same_file
+from mrnn_np.runtime.untrusted import check_kind, check_regular, parse_json, take
+from mrnn_np.runtime.untrusted_arrays import check_members, read_array_header
 
 HEADER = "header.json"
 HALVES = re.compile("[\ud800-\udfff]")
@@ -54,8 +54,9 @@ def weights_folder() -> Path:
     It is ``weights/`` of a checkout (editable install) or ``mrnn_np/weights`` of an
     installed package.
     """
-    inside = Path(__file__).parent / "weights"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "weights"
+    package = Path(__file__).parents[1]
+    inside = package / "weights"
+    return inside if inside.is_dir() else package.parent / "weights"
 
 
 def file_sha256(path: str | Path) -> str:
@@ -205,7 +206,7 @@ def read_members(path: Path, size: int, mapped: bool) -> dict[str, np.ndarray]:
 
     Raises
     ------
-    InputError : see `mrnn_np.untrusted`. Or whatever zipfile raises for a broken file.
+    InputError : see untrusted.py. Or whatever zipfile raises for a broken file.
     """
     arrays = {}
     with open(path, "rb") as stream, zipfile.ZipFile(stream) as archive:

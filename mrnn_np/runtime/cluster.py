@@ -19,8 +19,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from mrnn_np.errors import InputError
-from mrnn_np.parallel import KEPT
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.parallel import KEPT
 
 PATIENCE = 10.0  # seconds to reach a scheduler, and its first worker
 WAITING = 2  # blocks a core that the scheduler holds: the next one is there in time
@@ -35,7 +35,7 @@ def spread_on_cluster(
 
     Parameters
     ----------
-    function, items : see `mrnn_np.parallel.spread`.
+    function, items : see `mrnn_np.runtime.parallel.spread`.
     scheduler : HOST:PORT.
 
     Raises
@@ -64,7 +64,7 @@ def spread_on_cluster(
 @contextlib.contextmanager
 def _watched(client, scheduler: str) -> Iterator[None]:
     """Say so when a cluster has lost all its workers: the run waits for new ones."""
-    from mrnn_np.progress import say
+    from mrnn_np.runtime.progress import say
 
     done = threading.Event()
 

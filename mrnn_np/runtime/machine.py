@@ -25,7 +25,7 @@ def gemm_speed(jobs: int) -> float:
     """
     from threadpoolctl import threadpool_limits
 
-    from mrnn_np.parallel import Workers, spread
+    from mrnn_np.runtime.parallel import Workers, spread
 
     with threadpool_limits(jobs):
         together = products(SECONDS)

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import mrnn_np.extraction
+import mrnn_np.features.extraction
 from mrnn_np.data.pictures import ImageTree, ImageUnion
 from mrnn_np.data.scenes import SceneImages
 from mrnn_np.data.scenes.features import SceneFeatures
-from mrnn_np.errors import InputError
-from mrnn_np.extraction import compact, extract_features
-from mrnn_np.extractors import check_same_extractor, identity, load_extractor
-from mrnn_np.features import Features
+from mrnn_np.features.extraction import compact, extract_features
+from mrnn_np.features.extractors import check_same_extractor, identity, load_extractor
+from mrnn_np.features.matrix import Features
 from mrnn_np.images import ImageFolder, ImageZip, NoImages
-from mrnn_np.parallel import Workers
-from mrnn_np.storage import save_arrays
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.parallel import Workers
+from mrnn_np.runtime.storage import save_arrays
 
 SCENES = SceneImages()
 NAMES = SCENES.names()[:10]
@@ -41,7 +41,7 @@ class Brightness:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(mrnn_np.extraction, "BLOCK", 4)
+    monkeypatch.setattr(mrnn_np.features.extraction, "BLOCK", 4)
 
 
 def make_folder(path, *colours):

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted import LONGEST_AXIS
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import LONGEST_AXIS
 
 MOST_AXES = 32  # NumPy's own limit up to version 1
 LONGEST_ARRAY_HEADER = 10_000  # bytes, as NumPy; one of 32 axes has 700

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mrnn_np.errors import InputError
-from mrnn_np.storage import content_hash, load_arrays, save_arrays
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.storage import content_hash, load_arrays, save_arrays
 
 
 class Parts:
@@ -23,7 +23,7 @@ class Parts:
     Parameters
     ----------
     folder : where; None keeps nothing.
-    kind : of the files, see `mrnn_np.storage`.
+    kind : of the files, see `mrnn_np.runtime.storage`.
     inputs : the fingerprint.
     """
 

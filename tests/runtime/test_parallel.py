@@ -14,22 +14,22 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-import mrnn_np.cluster
-from mrnn_np.captioning import caption_images
+import mrnn_np.runtime.cluster
 from mrnn_np.cli import main
-from mrnn_np.cluster import PACKAGES, check_versions
 from mrnn_np.data import SPECIALS, Vocabulary, get_tokenizer, load_dataset
 from mrnn_np.data.scenes import SceneImages
-from mrnn_np.errors import InputError
-from mrnn_np.extraction import extract_features
-from mrnn_np.features import Features
+from mrnn_np.decoding.blocks import caption_images
+from mrnn_np.features.extraction import extract_features
+from mrnn_np.features.matrix import Features
 from mrnn_np.images import ImageFolder
 from mrnn_np.models import MRNN, MRNNConfig
-from mrnn_np.parallel import Workers, spread
-from mrnn_np.parts import Parts
 from mrnn_np.retrieval import likelihood
 from mrnn_np.retrieval.likelihood import log_likelihoods
 from mrnn_np.retrieval.shortlist import guess_likelihoods, look_closely
+from mrnn_np.runtime.cluster import PACKAGES, check_versions
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.parallel import Workers, spread
+from mrnn_np.runtime.parts import Parts
 
 LOCAL = [Workers("threads", 2), Workers("processes", 1), Workers("processes", 2)]
 
@@ -198,7 +198,7 @@ class Colours:
 
 
 def test_features(workers, kill_half_way, tmp_path, monkeypatch):
-    monkeypatch.setattr("mrnn_np.extraction.BLOCK", 2)
+    monkeypatch.setattr("mrnn_np.features.extraction.BLOCK", 2)
     folder = tmp_path / "images"
     folder.mkdir()
     names = [f"{name}.png" for name in SceneImages().names()[:14]]
@@ -218,7 +218,7 @@ def test_features(workers, kill_half_way, tmp_path, monkeypatch):
 
 
 def test_captions(workers, kill_half_way, tmp_path, monkeypatch):
-    monkeypatch.setattr("mrnn_np.captioning.BLOCK", 4)
+    monkeypatch.setattr("mrnn_np.decoding.blocks.BLOCK", 4)
     model, features = model_of_eight_words(), some_features(30)
     expected = model.caption(features, beam_size=3, n_best=2, block=4)
     assert caption_images(model, features, 3, 2) == expected
@@ -229,7 +229,7 @@ def test_captions(workers, kill_half_way, tmp_path, monkeypatch):
 
 
 def test_stopped_captions_go_on(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("mrnn_np.captioning.BLOCK", 4)
+    monkeypatch.setattr("mrnn_np.decoding.blocks.BLOCK", 4)
     model, features = model_of_eight_words(), some_features(30)
     save = Parts.save
 
@@ -339,7 +339,7 @@ def test_commands(workers, tmp_path, capsys):
 
 def test_no_scheduler_no_worker_no_dask(tmp_path, monkeypatch, capsys):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(mrnn_np.cluster, "PATIENCE", 0.5)
+    monkeypatch.setattr(mrnn_np.runtime.cluster, "PATIENCE", 0.5)
     nobody = Workers("dask", scheduler="127.0.0.1:9")
     with pytest.raises(InputError, match=r"127\.0\.0\.1:9: no Dask scheduler answers"):
         list(spread(abs, [1], nobody))
@@ -362,7 +362,7 @@ def test_no_scheduler_no_worker_no_dask(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("word", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9])
 def test_somebody_else_listens(word, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(mrnn_np.cluster, "PATIENCE", 1.0)
+    monkeypatch.setattr(mrnn_np.runtime.cluster, "PATIENCE", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
 
@@ -389,7 +389,7 @@ def test_workers_end_with_a_process_that_was_killed(moment):
     code = (
         "import os, signal, sys, time\n"
         "from joblib.externals.loky.backend import fork_exec, popen_loky_posix\n"
-        "from mrnn_np.parallel import Workers, spread\n"
+        "from mrnn_np.runtime.parallel import Workers, spread\n"
         "def work(item):\n"
         "    time.sleep(0.1)\n"
         "def then_end(function):\n"
@@ -423,7 +423,7 @@ def test_workers_say_nothing_when_all_are_asked_to_end(name):
     code = (
         "import os, signal, sys, time\n"
         "from joblib.externals.loky.backend.popen_loky_posix import Popen\n"
-        "from mrnn_np.parallel import Workers, spread\n"
+        "from mrnn_np.runtime.parallel import Workers, spread\n"
         "launch = Popen._launch\n"
         "def launches(*args):\n"
         "    launch(*args)\n"

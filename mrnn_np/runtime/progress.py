@@ -18,8 +18,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, TypeVar
 
-from mrnn_np.errors import InputError
-from mrnn_np.lines import escape, harmless
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.lines import escape, harmless
 
 Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 15.0

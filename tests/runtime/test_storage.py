@@ -9,8 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from mrnn_np.errors import InputError
-from mrnn_np.storage import (
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.storage import (
     ALIGNMENT,
     load_arrays,
     only_run,
@@ -197,7 +197,7 @@ def test_one_process_computes_for_a_goal(tmp_path):
     pytest.importorskip("fcntl")
     goal = tmp_path / "new" / "F.npz"
     code = (
-        "import sys; from mrnn_np.storage import only_run\n"
+        "import sys; from mrnn_np.runtime.storage import only_run\n"
         f"with only_run({str(goal)!r}): print('mine', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code]

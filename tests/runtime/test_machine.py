@@ -4,8 +4,8 @@ import joblib
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from mrnn_np import machine, parallel
-from mrnn_np.machine import gemm_speed, products, within_cores
+from mrnn_np.runtime import machine, parallel
+from mrnn_np.runtime.machine import gemm_speed, products, within_cores
 
 
 def blas_threads():

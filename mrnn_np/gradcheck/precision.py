@@ -13,13 +13,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mrnn_np.gradcheck import GradientCheck
-from mrnn_np.gradient_cases import (
+from mrnn_np.gradcheck.cases import (
     LayerCase,
     layer_cases,
     model_and_batch,
     random_batch,
 )
+from mrnn_np.gradcheck.check import GradientCheck
 from mrnn_np.layers import Buffers
 from mrnn_np.models import Captioner
 

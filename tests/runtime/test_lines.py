@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-from mrnn_np.errors import InputError, WrongUse
-from mrnn_np.lines import LONGEST, harmless, one_line
+from mrnn_np.runtime.errors import InputError, WrongUse
+from mrnn_np.runtime.lines import LONGEST, harmless, one_line
 
 
 @pytest.mark.parametrize(

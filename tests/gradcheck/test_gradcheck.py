@@ -5,17 +5,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mrnn_np import gradient_cases, layers
+from mrnn_np import layers
 from mrnn_np.cli import main
-from mrnn_np.gradcheck import check_gradient, check_projection
-from mrnn_np.gradient_cases import (
+from mrnn_np.gradcheck import cases
+from mrnn_np.gradcheck.cases import (
     check_layer,
     layer_cases,
     model_case,
     recurrent_case,
     small_model,
 )
-from mrnn_np.gradient_precision import compare, compare_layer, model_comparison
+from mrnn_np.gradcheck.check import check_gradient, check_projection
+from mrnn_np.gradcheck.precision import compare, compare_layer, model_comparison
 
 
 def quadratic(x):
@@ -435,7 +436,7 @@ def test_command_prints_the_table_and_succeeds(capsys):
 
 def test_command_exits_1_and_names_the_entry(monkeypatch, capsys):
     monkeypatch.setattr(
-        gradient_cases.layers,
+        cases.layers,
         "stanh_backward",
         lambda dout, out: dout * (1 - out**2),
     )

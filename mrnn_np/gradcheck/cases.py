@@ -3,8 +3,8 @@
 A layer is checked through the scalar f = sum(weight * out) with a fixed random weight:
 then df/dout is `weight`, and what the backward pass makes of it are the gradients of f.
 
-Knows: how to call each layer. Does not know: how a check is made (gradcheck.py), or
-what becomes of float32 (gradient_precision.py, which uses the same cases).
+Knows: how to call each layer. Does not know: how a check is made (check.py), or
+what becomes of float32 (precision.py, which uses the same cases).
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import numpy as np
 from mrnn_np import layers
 from mrnn_np.data.batches import PackedBatch, pack
 from mrnn_np.data.vocabulary import SPECIALS, Vocabulary
-from mrnn_np.gradcheck import (
+from mrnn_np.gradcheck.check import (
     LIMIT_LAYER,
     LIMIT_THROUGH_TIME,
     STEP,
@@ -25,7 +25,7 @@ from mrnn_np.gradcheck import (
     check_projection,
     float64_only,
 )
-from mrnn_np.models import MODELS, Captioner, model_class
+from mrnn_np.models import Captioner, model_class
 
 # Time steps of the longest sentence, <end> included. Flickr8k's has 39. With 16 a
 # backward pass that stops after 20 steps was right.
@@ -303,26 +303,3 @@ def model_case(
     grads = model.loss_and_grads(batch, np.random.default_rng(seed))[1]
     checks = check_gradient(loss, model.params, grads, rng, LIMIT_THROUGH_TIME)
     return [*checks, check_projection("all", loss, model.params, grads, rng)]
-
-
-def run_all(seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
-    """Yield (what was checked, result) for every layer and model.
-
-    First float64 against differences of the cost, then float32 against float64.
-    """
-    from mrnn_np.gradient_precision import layer_comparisons, model_comparison
-
-    for name, checks in layer_checks(seed):
-        for check in checks:
-            yield name, check
-    models = [(name, rate) for name in MODELS for rate in (0.0, *DROPOUT)]
-    for name, rate in models:
-        for check in model_case(seed, rate, name):
-            yield f"{name}, dropout {rate}" if rate else name, check
-    for name, checks in layer_comparisons(seed):
-        for check in checks:
-            yield f"float32 {name}", check
-    for name, rate in models:
-        what = f"float32 {name}, dropout {rate}" if rate else f"float32 {name}"
-        for check in model_comparison(seed, rate, name):
-            yield what, check

@@ -6,18 +6,18 @@ from joblib.externals.loky import get_reusable_executor
 
 from mrnn_np.cnn import Preprocessing, build, weight_shapes
 from mrnn_np.data.scenes import SceneImages
-from mrnn_np.errors import InputError
-from mrnn_np.extraction import extract_features
-from mrnn_np.extractors import (
+from mrnn_np.features.extraction import extract_features
+from mrnn_np.features.extractors import (
     JoinedExtractor,
     check_same_extractor,
     identity,
     join_identities,
     load_extractor,
 )
-from mrnn_np.features import Features
-from mrnn_np.parallel import Workers
-from mrnn_np.storage import save_arrays
+from mrnn_np.features.matrix import Features
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.parallel import Workers
+from mrnn_np.runtime.storage import save_arrays
 
 SCENES = SceneImages()
 NAMES = SCENES.names()[:7]

@@ -1,8 +1,8 @@
 """The features of a data set's images: one row of numbers for every name.
 
 Knows: names, rows, and which extractor made them. Does not know: what an extractor is
-(`mrnn_np.extractors`), how many images are computed (`mrnn_np.extraction`), or what a
-model does with a row.
+(extractors.py), how many images are computed (extraction.py), or what a model does with
+a row.
 """
 
 import itertools
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from mrnn_np.errors import InputError
-from mrnn_np.extractors import check_identity, join_identities
-from mrnn_np.storage import load_arrays, save_arrays
-from mrnn_np.untrusted import take
-from mrnn_np.untrusted_arrays import array_of, texts_of
+from mrnn_np.features.extractors import check_identity, join_identities
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.storage import load_arrays, save_arrays
+from mrnn_np.runtime.untrusted import take
+from mrnn_np.runtime.untrusted_arrays import array_of, texts_of
 
 BETWEEN = " + "  # the sources of joined features
 ROWS = 1024  # checked at a time: 17 MB of 4,096 numbers each
@@ -31,7 +31,7 @@ class Features:
     names : n image names.
     matrix : (n, D) float16 or float32.
     extractor : what `identity` says of the extractor: name, sha256, preprocessing.
-        Of joined CNNs also ``parts`` (see `mrnn_np.extractors`).
+        Of joined CNNs also ``parts`` (see `mrnn_np.features.extractors`).
     dataset : as on the command line, for messages.
     failed : image name -> why it has no row.
     source : the file they came from, for messages.
@@ -102,7 +102,7 @@ class Features:
         return self.matrix[[self._rows[name] for name in names]].astype(np.float32)
 
     def save(self, path: str | Path) -> None:
-        """Write everything to one `.npz` (see `mrnn_np.storage`)."""
+        """Write everything to one `.npz` (see `mrnn_np.runtime.storage`)."""
         header = {
             "extractor": self.extractor,
             "dataset": self.dataset,

@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from mrnn_np import progress
-from mrnn_np.errors import InputError
-from mrnn_np.progress import printable, say, show, show_json
+from mrnn_np.runtime import progress
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.progress import printable, say, show, show_json
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_remark_of_a_signal_handler_amid_another_ends_nothing(monkeypatch):
 
 
 def run(code, **streams):
-    code = f"from mrnn_np.progress import say, show\n{code}"
+    code = f"from mrnn_np.runtime.progress import say, show\n{code}"
     # With buffers, whatever the shell says: what is left in one fails once more.
     environment = {**os.environ, "PYTHONUNBUFFERED": ""}
     command = [sys.executable, "-c", code]
@@ -122,7 +122,7 @@ def test_a_full_disk_is_told_once_and_not_again_by_python():
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full")
     code = (
-        "from mrnn_np.errors import InputError\n"
+        "from mrnn_np.runtime.errors import InputError\n"
         "try: show('x')\n"
         "except InputError as error: say(str(error))"
     )

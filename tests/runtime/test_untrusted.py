@@ -9,9 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted import DEEPEST, parse_json, read_bounded
-from mrnn_np.untrusted_arrays import (
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import DEEPEST, parse_json, read_bounded
+from mrnn_np.runtime.untrusted_arrays import (
     MOST_AXES,
     check_members,
     checked_shape,

@@ -4,14 +4,14 @@ Knows: their names, and that their text is one line. Does not know: how they are
 (the command line prints the text and exits with status 1, or 2 for `WrongUse`).
 """
 
-from mrnn_np.lines import one_line
+from mrnn_np.runtime.lines import one_line
 
 
 class InputError(ValueError):
     """Something that was given is wrong: a file, an option, a sentence.
 
     The text is one line that says what is wrong, where, and what to do. It may quote
-    what is in a file or in an option, whatever that is: see `mrnn_np.lines.one_line`.
+    what is in a file or in an option, whatever that is: see `lines.one_line`.
     """
 
     def __str__(self) -> str:

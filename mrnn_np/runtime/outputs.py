@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mrnn_np.errors import InputError
-from mrnn_np.progress import json_text, show_json
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.progress import json_text, show_json
 
 try:
     import fcntl

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mrnn_np.errors import InputError, WrongUse
+from mrnn_np.runtime.errors import InputError, WrongUse
 
 BACKENDS = ("threads", "processes", "dask")
 KEPT = (
@@ -93,7 +93,7 @@ def spread(
         its workers. What `function` raises, in whatever process, is raised here.
     """
     if workers.backend == "dask":
-        from mrnn_np.cluster import spread_on_cluster
+        from mrnn_np.runtime.cluster import spread_on_cluster
 
         yield from spread_on_cluster(function, items, workers.scheduler)
     elif workers.backend == "threads":
@@ -101,7 +101,7 @@ def spread(
     elif workers.count() > 1:
         yield from _by_processes(function, items, workers.count())
     else:  # this process, with all cores for BLAS
-        from mrnn_np.machine import within_cores
+        from mrnn_np.runtime.machine import within_cores
 
         with within_cores():
             for number, item in enumerate(items):

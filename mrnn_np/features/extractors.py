@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted import check_kind, take
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import check_kind, take
 
 LONGEST_NAME = 255  # characters of an extractor's name, which may become a file's
 BATCH = 4  # images in memory at a time: the batch of a CNN, so the numbers are the same
@@ -33,7 +33,7 @@ def load_extractor(name: str) -> object:
 
     Raises
     ------
-    InputError : see `mrnn_np.cnn.load_cnn`, `JoinedExtractor`.
+    InputError : see `mrnn_np.convert.load_cnn`, `JoinedExtractor`.
     """
     if name == "scenes":
         from mrnn_np.data.scenes.features import SceneFeatures
@@ -41,7 +41,7 @@ def load_extractor(name: str) -> object:
         return SceneFeatures()
     if "+" in name and not Path(name).is_file():
         return JoinedExtractor([load_extractor(part) for part in name.split("+")])
-    from mrnn_np.cnn import load_cnn
+    from mrnn_np.convert import load_cnn
 
     return load_cnn(name)
 

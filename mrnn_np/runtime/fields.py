@@ -10,8 +10,8 @@ Knows: annotations. Does not know: what a field means, which values are in range
 import dataclasses
 import math
 
-from mrnn_np.errors import InputError
-from mrnn_np.untrusted import shown
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.untrusted import shown
 
 NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "a text"}
 LARGEST = 2**63  # what NumPy can count

@@ -11,10 +11,11 @@ import threading
 import numpy as np
 import pytest
 
-from mrnn_np import outputs
-from mrnn_np.errors import InputError
 from mrnn_np.metrics.results import results_output, write_results
-from mrnn_np.outputs import (
+from mrnn_np.report import Page, page_output
+from mrnn_np.runtime import outputs
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.outputs import (
     UNFINISHED,
     Output,
     atomic_write,
@@ -24,11 +25,10 @@ from mrnn_np.outputs import (
     json_place,
     write_json,
 )
-from mrnn_np.report import Page, page_output
-from mrnn_np.storage import VERSIONS, load_arrays, npz_output, save_arrays
+from mrnn_np.runtime.storage import VERSIONS, load_arrays, npz_output, save_arrays
 
 WRITER = (
-    "import sys; from mrnn_np.outputs import atomic_write\n"
+    "import sys; from mrnn_np.runtime.outputs import atomic_write\n"
     "with atomic_write(sys.argv[1]) as temporary:\n"
     "    temporary.write_text('half'); print('begun', flush=True); sys.stdin.read()\n"
 )
@@ -170,8 +170,8 @@ FULL = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from mrnn_np.errors import InputError
-from mrnn_np.storage import load_arrays, save_arrays
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.storage import load_arrays, save_arrays
 arrays = {"a": np.arange(3000.0), "b": np.zeros(0), "c": np.arange(99)}
 save_arrays("whole.npz", "cnn", {}, arrays)
 size, hard = Path("whole.npz").stat().st_size, resource.RLIM_INFINITY
@@ -359,7 +359,7 @@ def test_nothing_else_lies_in_a_folder_of_blocks(tmp_path):
 
 def test_what_standard_output_goes_to_is_no_other_output(tmp_path):
     code = (
-        "from mrnn_np.outputs import check_places, InputError\n"
+        "from mrnn_np.runtime.outputs import check_places, InputError\n"
         "try: check_places('f')\n"
         "except InputError as error: print(error)"
     )

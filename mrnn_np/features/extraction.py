@@ -13,7 +13,7 @@ On a Dask cluster the workers see no file of this machine: the network is sent t
 once, and every block goes with the compressed files of its images (COCO: 10 MB).
 
 Knows: blocks, and what to do about a broken image. Does not know: how an extractor
-works, who computes a block (mrnn_np/parallel.py).
+works, who computes a block (mrnn_np/runtime/parallel.py).
 """
 
 import contextlib
@@ -28,13 +28,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mrnn_np.errors import InputError
-from mrnn_np.extractors import identity, load_extractor
-from mrnn_np.features import Features
+from mrnn_np.features.extractors import identity, load_extractor
+from mrnn_np.features.matrix import Features
 from mrnn_np.images import load_image, send_images
-from mrnn_np.parallel import Workers, spread
-from mrnn_np.progress import printable, progress, say
-from mrnn_np.storage import only_run
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.parallel import Workers, spread
+from mrnn_np.runtime.progress import printable, progress, say
+from mrnn_np.runtime.storage import only_run
 
 BLOCK = 64  # images a block: a second of work, lost at most when interrupted
 NAMED = 3  # pictures that a message names

@@ -23,7 +23,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from mrnn_np.errors import InputError
+from mrnn_np.runtime.errors import InputError
 
 KINDS = {
     dict: "an object", list: "a list", str: "a text", int: "a whole number",
