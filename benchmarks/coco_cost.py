@@ -20,7 +20,7 @@ from mrnn_np.decoding.blocks import caption_images
 from mrnn_np.features.extraction import load_once
 from mrnn_np.retrieval.likelihood import log_likelihoods
 from mrnn_np.runtime.machine import gemm_speed
-from mrnn_np.runtime.parallel import Workers
+from mrnn_np.runtime.workers import Workers
 
 # The 2014 release: 82,783 training and 40,504 validation images.
 IMAGES, CAPTIONS = 123_287, 616_767

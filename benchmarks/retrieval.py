@@ -17,7 +17,8 @@ from timing import Row, blas_threads, interleave, new_memory
 import mrnn_np as mr
 from mrnn_np.retrieval.likelihood import BLOCK, log_likelihoods
 from mrnn_np.runtime.machine import SIZES
-from mrnn_np.runtime.parallel import Workers, spread
+from mrnn_np.runtime.parallel import spread
+from mrnn_np.runtime.workers import Workers
 
 IMAGES, SENTENCES = 1000, 5000
 BLOCKS = 1  # of images, a thread

@@ -30,8 +30,9 @@ from mrnn_np.features.extraction import load_once
 from mrnn_np.report import Page, line_chart, table
 from mrnn_np.retrieval.likelihood import log_likelihoods
 from mrnn_np.runtime.machine import products
-from mrnn_np.runtime.parallel import Workers, spread
+from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.progress import show
+from mrnn_np.runtime.workers import Workers
 from mrnn_np.training import Trainer, TrainingConfig
 
 CNN = "efficientnet_lite0"

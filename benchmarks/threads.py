@@ -21,8 +21,8 @@ import mrnn_np as mr
 from mrnn_np.decoding.blocks import caption_images
 from mrnn_np.layers import Buffers
 from mrnn_np.retrieval.likelihood import log_likelihoods
-from mrnn_np.runtime.machine import within_cores
-from mrnn_np.runtime.parallel import Workers
+from mrnn_np.runtime.threads import within_cores
+from mrnn_np.runtime.workers import Workers
 
 NOT_SLOWER = 0.95  # ratio needed: 5 % are lost in the noise
 SAME = 1e-4  # of the largest number: rounding depends on who adds what

@@ -19,7 +19,7 @@ from mrnn_np.features.matrix import Features
 from mrnn_np.metrics import ptb
 from mrnn_np.metrics.score import Part, Rating, perplexity_part
 from mrnn_np.models.next_word import NextWordModel
-from mrnn_np.runtime.parallel import THREADS, Workers
+from mrnn_np.runtime.workers import THREADS, Workers
 
 
 def evaluate(

@@ -117,7 +117,7 @@ def add_backend(
 
 def workers_of(args: argparse.Namespace):
     """Return the `Workers` that the options of `add_backend` ask for."""
-    from mrnn_np.runtime.parallel import Workers
+    from mrnn_np.runtime.workers import Workers
 
     backend = "processes" if args.backend == "loky" else args.backend
     return Workers(backend, args.jobs, args.scheduler)

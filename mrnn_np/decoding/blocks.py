@@ -17,10 +17,11 @@ from mrnn_np.decoding import Caption, beam_search
 from mrnn_np.decoding.beam import images_together
 from mrnn_np.decoding.caption import make_caption
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.parallel import THREADS, Workers, spread
+from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.parts import Parts, fingerprint
 from mrnn_np.runtime.progress import progress, say
 from mrnn_np.runtime.untrusted_arrays import array_of
+from mrnn_np.runtime.workers import THREADS, Workers
 
 BLOCK = 250  # images searched together, fewer where the beam is wide
 

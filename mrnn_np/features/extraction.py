@@ -32,9 +32,10 @@ from mrnn_np.features.extractors import identity, load_extractor
 from mrnn_np.features.matrix import Features
 from mrnn_np.images import load_image, send_images
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.parallel import Workers, spread
+from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.progress import printable, progress, say
 from mrnn_np.runtime.storage import only_run
+from mrnn_np.runtime.workers import Workers
 
 BLOCK = 64  # images a block: a second of work, lost at most when interrupted
 NAMED = 3  # pictures that a message names

@@ -35,6 +35,7 @@ from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.decoding.next_words import best_next_plain, best_of_output
 from mrnn_np.layers import Buffers, log_softmax, output_backward, output_forward
 from mrnn_np.layers.parameters import Parameter, constant, draw, normal, zeros
+from mrnn_np.models.checkpoint import save_model
 from mrnn_np.models.next_word import NextWordModel
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.fields import check_fields
@@ -348,6 +349,4 @@ class Captioner(NextWordModel, ABC):
 
     def save(self, path: str | Path, half: bool = False, training=None) -> None:
         """Write a checkpoint; see `mrnn_np.models.checkpoint.save_model`."""
-        from mrnn_np.models.checkpoint import save_model
-
         save_model(self, path, half=half, training=training)

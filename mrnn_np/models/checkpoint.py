@@ -10,24 +10,27 @@ Knows: the layout of a checkpoint. Does not know: what training state means.
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.features.extractors import check_identity
-from mrnn_np.models.captioner import Captioner
 from mrnn_np.models.registry import model_class, model_name
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.storage import load_arrays, save_arrays, weights_folder
 from mrnn_np.runtime.untrusted import take
 from mrnn_np.runtime.untrusted_arrays import array_of
 
+if TYPE_CHECKING:  # captioner.py imports this file to save itself
+    from mrnn_np.models.captioner import Captioner
+
 LARGEST_HALF = np.finfo(np.float16).max
 
 
 def save_model(
-    model: Captioner,
+    model: "Captioner",
     path: str | Path,
     half: bool = False,
     training: tuple[dict, dict[str, np.ndarray]] | None = None,
@@ -61,7 +64,9 @@ def save_model(
     save_arrays(path, "checkpoint", header, arrays)
 
 
-def read_checkpoint(path: str | Path, dtype=np.float32) -> tuple[Captioner, dict, dict]:
+def read_checkpoint(
+    path: str | Path, dtype=np.float32
+) -> "tuple[Captioner, dict, dict]":
     """Return the model of a file, with its training header and arrays (or empty).
 
     Raises
@@ -82,7 +87,7 @@ def read_checkpoint(path: str | Path, dtype=np.float32) -> tuple[Captioner, dict
     return model, training, state
 
 
-def _build(header: dict, arrays: dict, dtype: np.dtype) -> Captioner:
+def _build(header: dict, arrays: dict, dtype: np.dtype) -> "Captioner":
     """Make the model that a header describes, and give it its arrays.
 
     What the header declares is compared with the arrays before anything of that size
@@ -132,7 +137,7 @@ def shipped_models() -> list[str]:
     return sorted(cards)
 
 
-def load_model(name: str | Path, dtype=np.float32) -> Captioner:
+def load_model(name: str | Path, dtype=np.float32) -> "Captioner":
     """Load a shipped model by its name, or any checkpoint by its path.
 
     Raises

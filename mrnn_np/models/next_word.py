@@ -172,7 +172,8 @@ class NextWordModel:
         -------
         One `Caption` an image; with `n_best` a list of them an image, best first.
         """
-        from mrnn_np.runtime.parallel import THREADS, spread
+        from mrnn_np.runtime.parallel import spread
+        from mrnn_np.runtime.workers import THREADS
 
         def search(part: np.ndarray) -> list:
             return beam_search(

@@ -20,11 +20,12 @@ import numpy as np
 from mrnn_np.retrieval.scoring import rows_at_once, scorer
 from mrnn_np.retrieval.trie import PrefixTrie, build_trie
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.parallel import THREADS, Workers, spread
+from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.parts import Parts, fingerprint, load_of
 from mrnn_np.runtime.progress import progress
 from mrnn_np.runtime.storage import save_arrays
 from mrnn_np.runtime.untrusted_arrays import array_of
+from mrnn_np.runtime.workers import THREADS, Workers
 
 BLOCK = 8  # images a block, at most: half a minute of work at 5,000 sentences
 KIND = "likelihoods"  # of the files

@@ -33,8 +33,8 @@ from mrnn_np.retrieval.ranking import (
 )
 from mrnn_np.retrieval.shortlist import guess_likelihoods, look_closely
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.parallel import THREADS, Workers
 from mrnn_np.runtime.parts import members
+from mrnn_np.runtime.workers import THREADS, Workers
 
 SAMPLES = 200  # training images for the marginal; the paper does not give its number
 

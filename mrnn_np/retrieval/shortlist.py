@@ -26,8 +26,9 @@ from mrnn_np.retrieval.ranking import image_to_sentence_scores, marginal
 from mrnn_np.retrieval.scoring import MultimodalScorer, scorer
 from mrnn_np.retrieval.trie import build_trie
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.parallel import THREADS, Workers, spread
+from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.progress import progress
+from mrnn_np.runtime.workers import THREADS, Workers
 
 LANDMARKS = 32  # images whose normalisers are computed everywhere
 SAMPLED_NODES = 500  # prefixes whose normalisers are computed for every image

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.parallel import KEPT
+from mrnn_np.runtime.workers import KEPT
 
 PATIENCE = 10.0  # seconds to reach a scheduler, and its first worker
 WAITING = 2  # blocks a core that the scheduler holds: the next one is there in time

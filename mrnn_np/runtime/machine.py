@@ -1,17 +1,18 @@
-"""What this machine can do: its cores, and the speed of its matrix product.
+"""What this machine can do: the speed of its matrix product.
 
 Nearly all of this project's time should be spent in matrix products, so this is the
 limit that other numbers are held against. It is measured when it is needed: a shared
 machine is not the same from one minute to the next.
 
-Knows: cores and BLAS. Does not know: what is computed.
+Knows: BLAS. Does not know: what is computed.
 """
 
-import contextlib
 import time
-from collections.abc import Iterator
 
 import numpy as np
+
+from mrnn_np.runtime.parallel import spread
+from mrnn_np.runtime.workers import Workers
 
 SECONDS = 0.5  # of each measurement
 SIZES = (1024, 512, 2540)  # rows, depth and columns: V = 2,540 words, M = 512
@@ -24,8 +25,6 @@ def gemm_speed(jobs: int) -> float:
     of `jobs` threads, or `jobs` products at once in a BLAS of one thread each.
     """
     from threadpoolctl import threadpool_limits
-
-    from mrnn_np.runtime.parallel import Workers, spread
 
     with threadpool_limits(jobs):
         together = products(SECONDS)
@@ -46,20 +45,3 @@ def products(seconds: float) -> float:
         np.matmul(a, b, out=out)
         done += 1
     return done * rows * depth * columns / (time.perf_counter() - start)
-
-
-@contextlib.contextmanager
-def within_cores() -> Iterator[int]:
-    """Let BLAS use no more threads than there are cores for this process.
-
-    BLAS counts the cores of the machine, but a container may be allowed fewer, and
-    threads that wait for a core keep all others waiting: a training step takes 0.7 s
-    with 4 BLAS threads on 2 cores, and 0.09 s with 2. Gives the number of threads.
-    """
-    from joblib import cpu_count
-    from threadpoolctl import threadpool_info, threadpool_limits
-
-    now = [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
-    threads = min(max(now, default=1), cpu_count())
-    with threadpool_limits(threads, user_api="blas"):
-        yield threads

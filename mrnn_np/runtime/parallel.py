@@ -23,56 +23,14 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from mrnn_np.runtime.errors import InputError, WrongUse
+from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.threads import within_cores
+from mrnn_np.runtime.workers import KEPT, Workers
 
-BACKENDS = ("threads", "processes", "dask")
-KEPT = (
-    "finished blocks are kept where they have a file (features; rank --matrix; "
-    "evaluate --json): the same command, features with --resume, goes on"
-)
 # True once threads were left at work whose results nobody wants (Ctrl-C): see cli.
 LEFT_BEHIND = threading.Event()
-MOST_JOBS = 1024  # threads or processes; more than cores only wait for each other
-
-
-@dataclass(frozen=True)
-class Workers:
-    """Who computes the blocks.
-
-    Fields
-    ------
-    backend : one of ``BACKENDS``.
-    jobs : threads or processes; all cores when left out.
-    scheduler : HOST:PORT of a Dask cluster, whose workers then are all used.
-    """
-
-    backend: str = "threads"
-    jobs: int | None = None
-    scheduler: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.backend not in BACKENDS:
-            raise InputError(f"no backend {self.backend!r}: {', '.join(BACKENDS)}")
-        if self.jobs is not None and self.jobs < 1:
-            raise InputError(f"--jobs must be 1 or more, not {self.jobs}")
-        if self.jobs is not None and self.jobs > MOST_JOBS:
-            raise InputError(f"--jobs must be at most {MOST_JOBS}")
-        if (self.backend == "dask") != (self.scheduler is not None):
-            raise WrongUse(
-                "a Dask cluster needs both --backend dask and --scheduler HOST:PORT"
-            )
-
-    def count(self) -> int:
-        """Return `jobs`, or how many cores this machine has."""
-        from joblib import cpu_count
-
-        return self.jobs or cpu_count()
-
-
-THREADS = Workers()
 
 
 def spread(
@@ -101,8 +59,6 @@ def spread(
     elif workers.count() > 1:
         yield from _by_processes(function, items, workers.count())
     else:  # this process, with all cores for BLAS
-        from mrnn_np.runtime.machine import within_cores
-
         with within_cores():
             for number, item in enumerate(items):
                 yield number, function(item)

@@ -22,8 +22,8 @@ from mrnn_np.layers import Buffers, l2_backward, l2_forward
 from mrnn_np.metrics import perplexity
 from mrnn_np.models.captioner import Captioner
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.machine import within_cores
 from mrnn_np.runtime.progress import progress, say
+from mrnn_np.runtime.threads import within_cores
 from mrnn_np.training.config import TrainingConfig
 from mrnn_np.training.fingerprints import fingerprints
 from mrnn_np.training.interrupt import DeferredInterrupt

@@ -184,7 +184,7 @@ def test_threads_that_work_for_nobody_do_not_outlive_the_command(left):
 
 
 def test_a_generator_of_threads_that_is_closed_early_says_that_some_are_left():
-    from mrnn_np.runtime import parallel
+    from mrnn_np.runtime import parallel, workers
 
     begun = threading.Event()
 
@@ -195,13 +195,13 @@ def test_a_generator_of_threads_that_is_closed_early_says_that_some_are_left():
 
     parallel.LEFT_BEHIND.clear()
     try:
-        results = parallel.spread(work, range(4), parallel.Workers("threads", 2))
+        results = parallel.spread(work, range(4), workers.Workers("threads", 2))
         assert next(results) == (0, 0)
         results.close()
         assert parallel.LEFT_BEHIND.is_set()
         begun.set()
         parallel.LEFT_BEHIND.clear()
-        assert len(list(parallel.spread(work, range(4), parallel.THREADS))) == 4
+        assert len(list(parallel.spread(work, range(4), workers.THREADS))) == 4
         assert not parallel.LEFT_BEHIND.is_set()
     finally:
         begun.set()

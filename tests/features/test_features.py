@@ -17,8 +17,8 @@ from mrnn_np.features.extractors import check_same_extractor, identity, load_ext
 from mrnn_np.features.matrix import Features
 from mrnn_np.images import ImageFolder, ImageZip, NoImages
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.parallel import Workers
 from mrnn_np.runtime.storage import save_arrays
+from mrnn_np.runtime.workers import Workers
 
 SCENES = SceneImages()
 NAMES = SCENES.names()[:10]

@@ -16,8 +16,8 @@ from mrnn_np.features.extractors import (
 )
 from mrnn_np.features.matrix import Features
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.parallel import Workers
 from mrnn_np.runtime.storage import save_arrays
+from mrnn_np.runtime.workers import Workers
 
 SCENES = SceneImages()
 NAMES = SCENES.names()[:7]

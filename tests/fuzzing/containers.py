@@ -28,8 +28,8 @@ from mrnn_np.features.extractors import check_same_extractor, identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, MRNNConfig, load_model
 from mrnn_np.retrieval.likelihood import log_likelihoods
-from mrnn_np.runtime.parallel import Workers
 from mrnn_np.runtime.storage import load_arrays, save_arrays
+from mrnn_np.runtime.workers import Workers
 from mrnn_np.training import Trainer, TrainingConfig
 
 EXTRACTOR = {"name": "tiny", "sha256": "0" * 64, "preprocessing": {"size": 4}}

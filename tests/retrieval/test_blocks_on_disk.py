@@ -13,7 +13,7 @@ from mrnn_np.features.matrix import Features
 from mrnn_np.retrieval.likelihood import log_likelihoods
 from mrnn_np.runtime import storage
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.parallel import Workers
+from mrnn_np.runtime.workers import Workers
 
 ONE = Workers(jobs=1)
 

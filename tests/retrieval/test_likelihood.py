@@ -17,7 +17,7 @@ from mrnn_np.retrieval.likelihood import log_likelihoods, sentence_groups
 from mrnn_np.retrieval.scoring import MultimodalScorer, edge_scores_plain
 from mrnn_np.retrieval.shortlist import guess_likelihoods, look_closely
 from mrnn_np.retrieval.trie import build_trie
-from mrnn_np.runtime.parallel import Workers
+from mrnn_np.runtime.workers import Workers
 
 
 @pytest.fixture

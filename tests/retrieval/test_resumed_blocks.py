@@ -5,8 +5,8 @@ import pytest
 from retrieval_cases import small_model, some_sentences
 
 from mrnn_np.retrieval import likelihood
-from mrnn_np.runtime.parallel import Workers
 from mrnn_np.runtime.parts import Parts
+from mrnn_np.runtime.workers import Workers
 
 
 @pytest.mark.parametrize(("before", "after"), [((2, 99), (5, 99)), ((3, 20), (3, 45))])

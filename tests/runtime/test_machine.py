@@ -5,7 +5,8 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from mrnn_np.runtime import machine, parallel
-from mrnn_np.runtime.machine import gemm_speed, products, within_cores
+from mrnn_np.runtime.machine import gemm_speed, products
+from mrnn_np.runtime.threads import within_cores
 
 
 def blas_threads():

@@ -28,8 +28,9 @@ from mrnn_np.retrieval.likelihood import log_likelihoods
 from mrnn_np.retrieval.shortlist import guess_likelihoods, look_closely
 from mrnn_np.runtime.cluster import PACKAGES, check_versions
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.parallel import Workers, spread
+from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.parts import Parts
+from mrnn_np.runtime.workers import Workers
 
 LOCAL = [Workers("threads", 2), Workers("processes", 1), Workers("processes", 2)]
 
