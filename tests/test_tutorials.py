@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mrnn_np.layers import recurrent_forward, recurrent_gap
+from mrnn_np.cells import ReLUCell
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
 LESSONS = {
@@ -420,8 +420,10 @@ def test_a_mistake_is_reported(number, edits, report, tmp_path):
 @pytest.mark.parametrize("words", [(5, 3, 3, 1), (8,), (3, 3), (4, 2, 0, 0)])
 def test_in_the_cases_of_02b_every_gate_counts(words):
     x, U, b, batch_sizes = CHECK["through_time_case"](words)
-    out, _ = recurrent_forward(x, U, b, batch_sizes)
-    assert recurrent_gap(x, U, b, batch_sizes) > 1e-3
+    cell = ReLUCell(3, 3)
+    arguments = x, np.zeros((len(words), 3)), {"U": U, "br": b}, batch_sizes
+    out, _ = cell.forward(*arguments)
+    assert cell.distance_to_kink(*arguments) > 1e-3
     sentence = np.concatenate([np.arange(n) for n in batch_sizes])
     courses, ends = "", []
     for n in range(batch_sizes[0]):

@@ -19,8 +19,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from mrnn_np.cells import ReLUCell
 from mrnn_np.data.batches import pack
-from mrnn_np.layers import recurrent_backward, recurrent_forward, recurrent_step
 
 # %% [markdown]
 # ## 1. One step by hand
@@ -49,9 +49,12 @@ print("z =", z, " r =", r)
 np.testing.assert_allclose(z, [3.5, -1.0])
 np.testing.assert_allclose(r, [3.5, 0.0])
 
-# The library's step gives the same. It takes one row for each of n sentences, and
-# [None] turns our row (2,) into a matrix of a single row (1, 2).
-np.testing.assert_allclose(recurrent_step(w[None], previous[None], U, b), [r])
+# The library's step gives the same. Its layer is called a cell: here 2 units that are
+# fed 2 numbers. It takes one row for each of n sentences, and [None] turns our row (2,)
+# into a matrix of a single row (1, 2).
+cell = ReLUCell(2, 2)
+parameters = {"U": U, "br": b}
+np.testing.assert_allclose(cell.step(w[None], previous[None], parameters), [r])
 
 # %% [markdown]
 # ## 2. One step backward
@@ -118,10 +121,12 @@ for word in words:
 r1, r2, r3 = states
 np.testing.assert_allclose(states, [[1, 1], [2.5, 0], [1.25, 0.5]])
 
-# The library runs all steps in one call. `batch_sizes` says how many sentences are
-# running at each step: here one sentence at each of three steps. The cache is what the
-# backward pass will need: the states, U, and `batch_sizes` again.
-out, cache = recurrent_forward(words, U, b, batch_sizes=np.array([1, 1, 1]))
+# The library runs all steps in one call. `r0` is the state before the first word, a row
+# a sentence. `batch_sizes` says how many sentences are running at each step: here one
+# sentence at each of three steps. The cache is what the backward pass will need: the
+# states, r0, U, and `batch_sizes` again.
+r0 = np.zeros((1, 2))
+out, cache = cell.forward(words, r0, parameters, batch_sizes=np.array([1, 1, 1]))
 np.testing.assert_allclose(out, states)
 
 # %% [markdown]
@@ -164,10 +169,12 @@ np.testing.assert_allclose([dz1, dz2, dz3], [[1.25, 1.5], [0.5, 0], [1, 1]])
 np.testing.assert_allclose(dU, [[3, 2.5], [0.5, 0]])
 np.testing.assert_allclose(db, [2.75, 2.5])
 
-library_dx, library_dU, library_db = recurrent_backward(above, cache)
-np.testing.assert_allclose(library_dx, [dz1, dz2, dz3])  # x = the words, so dx = dz
-np.testing.assert_allclose(library_dU, dU)
-np.testing.assert_allclose(library_db, db)
+# The library also says what comes back to r0. Here nobody needs it.
+dx, dr0, dp = cell.backward(above, cache)
+np.testing.assert_allclose(dx, [dz1, dz2, dz3])  # x = the words, so dx = dz
+np.testing.assert_allclose(dp["U"], dU)
+np.testing.assert_allclose(dp["br"], db)
+np.testing.assert_allclose(dr0, [dz1 @ U.T])
 
 # %% [markdown]
 # The same as a loop, for a sentence of any length:
@@ -188,7 +195,7 @@ def sentence_backward(above, states, U):
 
 
 for mine, library in zip(
-    sentence_backward(above, out, U), recurrent_backward(above, cache), strict=True
+    sentence_backward(above, out, U), (dx, dp["U"], dp["br"]), strict=True
 ):
     np.testing.assert_allclose(mine, library)
 
@@ -256,20 +263,21 @@ figure.savefig("lesson02_packed_batch.png")
 rng = np.random.default_rng(0)
 x = rng.standard_normal((9, 2))
 above = rng.standard_normal((9, 2))
-out, cache = recurrent_forward(x, U, b, batch.batch_sizes)
-dx, dU, db = recurrent_backward(above, cache)
+r0 = np.zeros((3, 2))
+out, cache = cell.forward(x, r0, parameters, batch.batch_sizes)
+dx, _, dp = cell.backward(above, cache)
 
 sum_dU, sum_db = np.zeros_like(U), np.zeros_like(b)
 for n in range(3):
     rows = np.flatnonzero(batch.sentence == n)  # its words, in the order of time
-    alone, _ = recurrent_forward(x[rows], U, b, np.ones(len(rows), int))
+    alone, _ = cell.forward(x[rows], r0[:1], parameters, np.ones(len(rows), int))
     np.testing.assert_allclose(out[rows], alone)
     dz_n, dU_n, db_n = sentence_backward(above[rows], alone, U)
     np.testing.assert_allclose(dx[rows], dz_n)
     sum_dU += dU_n
     sum_db += db_n
-np.testing.assert_allclose(dU, sum_dU)
-np.testing.assert_allclose(db, sum_db)
+np.testing.assert_allclose(dp["U"], sum_dU)
+np.testing.assert_allclose(dp["br"], sum_db)
 print("the packed batch equals its sentences, one after another")
 
 # %% [markdown]
@@ -296,11 +304,12 @@ def gradient_lengths(s, steps=31, sentences=32, size=64):
     rng = np.random.default_rng(0)
     U = s * np.linalg.qr(rng.standard_normal((size, size)))[0]
     x = rng.standard_normal((steps * sentences, size))
-    batch_sizes = np.full(steps, sentences)
-    out, cache = recurrent_forward(x, U, np.zeros(size), batch_sizes)
+    cell, parameters = ReLUCell(size, size), {"U": U, "br": np.zeros(size)}
+    r0, batch_sizes = np.zeros((sentences, size)), np.full(steps, sentences)
+    out, cache = cell.forward(x, r0, parameters, batch_sizes)
     dout = np.zeros_like(out)
     dout[-sentences:] = rng.standard_normal((sentences, size))
-    dz, _, _ = recurrent_backward(dout, cache)
+    dz, _, _ = cell.backward(dout, cache)
     lengths = np.linalg.norm(dz.reshape(steps, sentences, size), axis=2)
     lengths = lengths.mean(axis=1)[::-1]  # from the last step to the first
     return lengths / lengths[0]
@@ -341,10 +350,10 @@ for s in scales:  # a gate never lengthens a row, so s^k is a bound for any word
 #
 # ## In practice
 #
-# The library's layer is `mrnn_np/layers/recurrent.py`. It forms dU with one
-# product after the loop, because one large matrix product is faster than many small
-# ones. Training also limits the length of the whole gradient (clipping), so that
-# a rare explosion costs one step and not the run.
+# The library's layer is `mrnn_np/cells/relu.py`. It forms dU with one product after the
+# loop, because one large matrix product is faster than many small ones. Training also
+# limits the length of the whole gradient (clipping), so that a rare explosion costs one
+# step and not the run.
 #
 # ## Further reading
 #

@@ -20,16 +20,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from mrnn_np.cells import ReLUCell
 from mrnn_np.data.batches import pack
 from mrnn_np.gradcheck.cases import STEPS, check_layer, model_case
 from mrnn_np.gradcheck.check import check_projection, relative_error
-from mrnn_np.layers import (
-    recurrent_backward,
-    recurrent_forward,
-    recurrent_gap,
-    stanh_backward,
-    stanh_forward,
-)
+from mrnn_np.layers import stanh_backward, stanh_forward
 
 # %% [markdown]
 # ## 1. A slope by trying
@@ -279,13 +274,19 @@ x = rng.standard_normal((9, 5))
 U = 0.9 * np.linalg.qr(rng.standard_normal((5, 5)))[0]
 b = rng.standard_normal(5)
 weight = rng.standard_normal((9, 5))
-gap = recurrent_gap(x, U, b, batch.batch_sizes)
+cell, r0, sizes = ReLUCell(5, 5), np.zeros((3, 5)), batch.batch_sizes
+gap = cell.distance_to_kink(x, r0, {"U": U, "br": b}, sizes)
 print(f"distance to the nearest kink: {gap:.3f}")
 np.testing.assert_allclose(gap, 0.08, rtol=0.05)
 
 
 def forward(x, U, b):
-    return recurrent_forward(x, U, b, batch.batch_sizes)
+    return cell.forward(x, r0, {"U": U, "br": b}, sizes)
+
+
+def backward(dout, cache):
+    dx, _, dp = cell.backward(dout, cache)
+    return dx, dp["U"], dp["br"]
 
 
 def cost(U):
@@ -294,7 +295,7 @@ def cost(U):
 
 
 out, cache = forward(x, U, b)
-dx, dU, db = recurrent_backward(weight, cache)
+dx, dU, db = backward(weight, cache)
 
 # One entry by hand, U[3, 1]: move it to both sides.
 e = np.zeros((5, 5))
@@ -309,7 +310,7 @@ np.testing.assert_allclose(numeric, dU[3, 1], rtol=1e-8)
 
 # %%
 arrays = {"x": x, "U": U, "b": b}
-checks = check_layer(forward, recurrent_backward, arrays, np.random.default_rng(0))
+checks = check_layer(forward, backward, arrays, np.random.default_rng(0))
 print(*checks, sep="\n")
 assert all(check.error < 1e-8 for check in checks)
 
@@ -340,7 +341,7 @@ assert STEPS == 40
 
 # %%
 def broken_backward(dout, cache):
-    out, _, batch_sizes = cache
+    out, _, _, batch_sizes = cache
     dz = dout * (out > 0)  # should be (dout + what the next step sends back) * ...
     dU = np.zeros_like(U)
     begin = np.cumsum(batch_sizes) - batch_sizes  # first row of each step

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mrnn_np import layers
+from mrnn_np.cells import CELLS, make_cell
 from mrnn_np.data.batches import PackedBatch, pack
 from mrnn_np.data.vocabulary import SPECIALS, Vocabulary
 from mrnn_np.gradcheck.check import (
@@ -25,6 +26,7 @@ from mrnn_np.gradcheck.check import (
     check_projection,
     float64_only,
 )
+from mrnn_np.layers.parameters import draw
 from mrnn_np.models import Captioner, model_class
 
 # Time steps of the longest sentence, <end> included. Flickr8k's has 39. With 16 a
@@ -227,7 +229,7 @@ def layer_cases(seed: int) -> Iterator[LayerCase]:
         memory={"dW": "W"},
     )
     yield LayerCase("L2", penalty_forward, penalty_backward, {"theta": normal((3, 4))})
-    yield recurrent_case(seed)
+    yield from cell_cases(seed)
 
 
 def penalty_forward(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -243,24 +245,42 @@ def penalty_backward(dout: np.ndarray, theta: np.ndarray) -> np.ndarray:
     return dout * (grads["theta"] - 1)
 
 
-def recurrent_case(seed: int) -> LayerCase:
-    """Return the recurrence through time, away from the kinks of its ReLU."""
+def cell_cases(seed: int) -> Iterator[LayerCase]:
+    """Yield every recurrent cell through time, alone and as a stack of two."""
+    for name in CELLS:
+        for layers_ in (1, 2):
+            yield cell_case(seed, name, layers_)
+
+
+def cell_case(seed: int, name: str, layers_: int = 1) -> LayerCase:
+    """Return a recurrent cell through time, away from the kinks of its units."""
+    X, R = (5 if name == "relu" else 4), 5
+    more = {"scale": RECURRENT_SCALE} if name == "relu" else {}
+    cell = make_cell(name, X, R, layers_, **more)
     for attempt in range(1000):
         rng = np.random.default_rng([seed, 2, attempt])
         batch = random_batch(rng, 14, 1)
-        arrays = {
-            "x": rng.standard_normal((len(batch.tokens), 5)),
-            "U": RECURRENT_SCALE * np.linalg.qr(rng.standard_normal((5, 5)))[0],
-            "b": 0.3 * rng.standard_normal(5),
-        }
-        if layers.recurrent_gap(*arrays.values(), batch.batch_sizes) > 100 * STEP:
+        sizes = batch.batch_sizes
+        p = draw(cell.parameters(), rng)
+        for key, value in p.items():
+            if not key.endswith(("W", "U")):
+                value += 0.3 * rng.standard_normal(value.shape)
+        x = rng.standard_normal((len(batch.tokens), X))
+        state0 = rng.standard_normal((sizes[0], cell.state_size))
+        if cell.distance_to_kink(x, state0, p, sizes) > 100 * STEP:
             break
+
+    def backward(dout, cache, **memory) -> tuple[np.ndarray, ...]:
+        dx, dstate0, dp = cell.backward(dout, cache, lambda key: memory.get(f"d{key}"))
+        return dx, dstate0, *(dp[key] for key in p)
+
     return LayerCase(
-        f"recurrent, {STEPS} steps",
-        lambda x, U, b: layers.recurrent_forward(x, U, b, batch.batch_sizes),
-        layers.recurrent_backward,
-        arrays,
+        f"{name} cell{'s, two of them' if layers_ > 1 else ''}, {STEPS} steps",
+        lambda x, state0, **p: cell.forward(x, state0, p, sizes),
+        backward,
+        {"x": x, "state0": state0, **p},
         LIMIT_THROUGH_TIME,
+        {f"d{key}": key for key in p if key.endswith(("W", "U"))},
     )
 
 

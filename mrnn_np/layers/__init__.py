@@ -9,6 +9,8 @@ The cache is a tuple of what the backward pass needs. There is no hidden state, 
 is drawn at random unless a Generator is passed in, and float64 works as float32 does
 (gradient checks use it). Rows are tokens: P rows for a packed batch.
 
+What runs through time, the recurrent layers, are cells (mrnn_np/cells).
+
 Where an array is large, the caller may say which memory to write it to (`z`, `dW`,
 `dVi`, `dtable`; layers/buffers.py says why). Without, a layer makes a new one.
 """
@@ -20,12 +22,6 @@ from mrnn_np.layers.embedding import embedding_backward, embedding_forward
 from mrnn_np.layers.l2 import l2_backward, l2_forward
 from mrnn_np.layers.multimodal import multimodal_backward, multimodal_forward
 from mrnn_np.layers.output import output_backward, output_forward
-from mrnn_np.layers.recurrent import (
-    recurrent_backward,
-    recurrent_forward,
-    recurrent_gap,
-    recurrent_step,
-)
 from mrnn_np.layers.softmax import (
     log_softmax,
     softmax_loss_backward,
@@ -48,10 +44,6 @@ __all__ = [
     "multimodal_forward",
     "output_backward",
     "output_forward",
-    "recurrent_backward",
-    "recurrent_forward",
-    "recurrent_gap",
-    "recurrent_step",
     "softmax_loss_backward",
     "softmax_loss_forward",
     "stanh_backward",

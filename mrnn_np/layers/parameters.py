@@ -58,6 +58,15 @@ def constant(values: np.ndarray) -> Parameter:
     return Parameter(values.shape, lambda rng: np.array(values, np.float64))
 
 
+def blocks(*parts: Parameter) -> Parameter:
+    """Return matrices side by side, each drawn as it would be alone."""
+    rows = parts[0].shape[0]
+    columns = sum(part.shape[1] for part in parts)
+    return Parameter(
+        (rows, columns), lambda rng: np.hstack([part.draw(rng) for part in parts])
+    )
+
+
 def draw(
     table: Mapping[str, Parameter], rng: np.random.Generator
 ) -> dict[str, np.ndarray]:

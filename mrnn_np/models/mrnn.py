@@ -2,7 +2,7 @@
 
     e = g(E1[x])                                  first embedding       (P, E1)
     w = g(e W2 + b2)                              second embedding      (P, R)
-    r_t = relu(r_{t-1} U + w_t + br)              recurrent layer       (P, R)
+    r_t = relu(r_{t-1} U + w_t + br)              recurrent cell        (P, R)
     m = g(w Vw + r Vr + I Vi + bm)                multimodal layer      (P, M)
     p = softmax(m Wo + bo)                        next word             (P, V)
 
@@ -12,10 +12,13 @@ image never enters the recurrence: it joins at every word, in the multimodal lay
 Knows: how the layers hang together. Does not know: how it is trained or searched.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
+from mrnn_np.cells import Cell, make_cell
+from mrnn_np.cells.stack import check_cell
 from mrnn_np.data.batches import PackedBatch
 from mrnn_np.layers import (
     affine_backward,
@@ -26,14 +29,10 @@ from mrnn_np.layers import (
     embedding_forward,
     multimodal_backward,
     multimodal_forward,
-    recurrent_backward,
-    recurrent_forward,
-    recurrent_gap,
-    recurrent_step,
     stanh_backward,
     stanh_forward,
 )
-from mrnn_np.layers.parameters import Parameter, normal, orthogonal, zeros
+from mrnn_np.layers.parameters import Parameter, normal, zeros
 from mrnn_np.models.captioner import Arrays, CaptionerConfig, Memory
 from mrnn_np.models.multimodal import MultimodalCaptioner
 from mrnn_np.runtime.errors import InputError
@@ -62,9 +61,14 @@ class MRNNConfig(CaptionerConfig):
     # recurrence cannot grow without bound; near 1 it remembers longer (lesson 2 draws
     # both). Tried on Flickr8k dev: 0.9 and 0.58.
     recurrent_scale: float = 0.58
+    # The paper's ReLU; "gru", "lstm" and "lstm-peepholes" take its place, in one layer
+    # or several (mrnn_np/cells).
+    cell: str = "relu"
+    recurrent_layers: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_cell(self.cell, self.recurrent_layers)
         if not abs(self.recurrent_scale) <= LARGEST_SCALE:
             raise InputError(f"recurrent_scale cannot be {self.recurrent_scale}")
 
@@ -74,8 +78,9 @@ class MRNN(MultimodalCaptioner):
 
     Attributes
     ----------
-    params : dict with E1 (V, E1), W2 (E1, R), b2 (R,), U (R, R), br (R,), Vw (R, M),
-        Vr (R, M), Vi (D, M), bm (M,), Wo (M, V), bo (V,).
+    params : dict with E1 (V, E1), W2 (E1, R), b2 (R,), those of the recurrent cell (of
+        the ReLU cell U (R, R) and br (R,)), Vw (R, M), Vr (R, M), Vi (D, M), bm (M,),
+        Wo (M, V), bo (V,).
     """
 
     config_class = MRNNConfig
@@ -84,6 +89,15 @@ class MRNN(MultimodalCaptioner):
     def output_size(self) -> int:
         """M, the size of the multimodal layer."""
         return self.config.multimodal_size
+
+    @functools.cached_property
+    def cell(self) -> Cell:
+        """The recurrent cell."""
+        c = self.config
+        more = {"scale": c.recurrent_scale} if c.cell == "relu" else {}
+        return make_cell(
+            c.cell, c.recurrent_size, c.recurrent_size, c.recurrent_layers, **more
+        )
 
     def parameters(self) -> dict[str, Parameter]:
         """Return shape and first draw of every parameter below the output layer.
@@ -98,8 +112,7 @@ class MRNN(MultimodalCaptioner):
             "E1": normal(V, E1, 1.0),
             "W2": normal(E1, R),
             "b2": zeros(R),
-            "U": orthogonal(R, c.recurrent_scale),
-            "br": zeros(R),
+            **self.cell.parameters(),
             "Vw": normal(R, M),
             "Vr": normal(R, M),
             "Vi": normal(D, M, D**-0.5 / self.image_gain),
@@ -141,7 +154,8 @@ class MRNN(MultimodalCaptioner):
         w, c_w = affine_forward(e, p["W2"], p["b2"])
         w, c_gw = stanh_forward(w)
         w, c_dw = dropout_forward(w, c.dropout_embedding, rng)
-        r, c_r = recurrent_forward(w, p["U"], p["br"], batch.batch_sizes)
+        r0 = self.cell.start(len(batch.features), w.dtype)
+        r, c_r = self.cell.forward(w, r0, p, batch.batch_sizes)
         r, c_dr = dropout_forward(r, c.dropout_recurrent, rng)
         image, _ = dropout_forward(batch.features, c.dropout_image, rng)
         m, c_m = multimodal_forward(
@@ -165,7 +179,8 @@ class MRNN(MultimodalCaptioner):
             dm, c_m, memory("Vi")
         )
         dr = dropout_backward(dr, c_dr)
-        dx, g["U"], g["br"] = recurrent_backward(dr, c_r)
+        dx, _, dp = self.cell.backward(dr, c_r, memory)
+        g |= dp
         dw += dx
         dw = dropout_backward(dw, c_dw)
         dw = stanh_backward(dw, c_gw)
@@ -175,8 +190,8 @@ class MRNN(MultimodalCaptioner):
         return g
 
     def text_start(self, n: int) -> Arrays:
-        """Return the state before the first word: "r" (n, R), zeros."""
-        return {"r": np.zeros((n, self.config.recurrent_size), self.dtype)}
+        """Return the state before the first word: "r" (n, S), zeros."""
+        return {"r": self.cell.start(n, self.dtype)}
 
     def text_step(self, tokens: np.ndarray, state: Arrays) -> tuple[np.ndarray, Arrays]:
         """Feed one word to the language side, which adds w Vw + r Vr, (n, M).
@@ -187,8 +202,8 @@ class MRNN(MultimodalCaptioner):
         p = self.params
         words, place = np.unique(tokens, return_inverse=True)
         w = self.second_embedding(words)
-        r = recurrent_step(w[place], state["r"], p["U"], p["br"])
-        text = r @ p["Vr"]
+        r = self.cell.step(w[place], state["r"], p)
+        text = self.cell.output(r) @ p["Vr"]
         text += (w @ p["Vw"])[place]  # (different words, M) -> (n, M)
         return text, {"r": r}
 
@@ -205,11 +220,12 @@ class MRNN(MultimodalCaptioner):
     def distance_to_kink(
         self, batch: PackedBatch, rng: np.random.Generator | None = None
     ) -> float:
-        """Return how near a recurrent unit comes to the kink of its ReLU."""
+        """Return how near a recurrent unit comes to a kink, as the ReLU has one."""
         p = self.params
         w = self.second_embedding(batch.tokens)
         w, _ = dropout_forward(w, self.config.dropout_embedding, rng)
-        return recurrent_gap(w, p["U"], p["br"], batch.batch_sizes)
+        r0 = self.cell.start(len(batch.features), w.dtype)
+        return self.cell.distance_to_kink(w, r0, p, batch.batch_sizes)
 
     def refined_features(self, features: np.ndarray) -> np.ndarray:
         """Return the multimodal layer as if the image were alone there.

@@ -1,18 +1,17 @@
 """The gradient check itself: it must find what is wrong."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from mrnn_np import layers
+from mrnn_np.cells import ReLUCell
 from mrnn_np.cli import main
 from mrnn_np.gradcheck import cases
 from mrnn_np.gradcheck.cases import (
+    cell_case,
     check_layer,
     layer_cases,
     model_case,
-    recurrent_case,
     small_model,
 )
 from mrnn_np.gradcheck.check import check_gradient, check_projection
@@ -274,15 +273,19 @@ def test_whole_model(dropout):
 
 
 def test_a_layer_that_stops_after_20_steps_is_caught():
-    case = recurrent_case(0)
+    case = cell_case(0, "relu")
     checks = check_layer(
-        case.forward, stops_after(20), case.arrays, np.random.default_rng(0), case.limit
+        case.forward,
+        lambda dout, cache: spelled_out(*stops_after(20)(None, dout, cache)),
+        case.arrays,
+        np.random.default_rng(0),
+        case.limit,
     )
     assert not any(check.passed for check in checks)
 
 
 def test_a_model_that_stops_after_20_steps_is_caught(monkeypatch):
-    monkeypatch.setattr("mrnn_np.models.mrnn.recurrent_backward", stops_after(20))
+    monkeypatch.setattr(ReLUCell, "backward", stops_after(20))
     checks = model_case(0)
     assert any(not check.passed for check in checks[:-1]) and not checks[-1].passed
 
@@ -290,8 +293,8 @@ def test_a_model_that_stops_after_20_steps_is_caught(monkeypatch):
 def stops_after(steps):
     """Return a backward pass through time in windows of so many steps."""
 
-    def backward(dout, cache):
-        out, U, batch_sizes = cache
+    def backward(self, dout, cache, memory=None):
+        out, state0, U, batch_sizes = cache
         dz, begin = dout.copy(), np.cumsum(batch_sizes) - batch_sizes
         dU = np.zeros_like(U)
         for t in reversed(range(len(batch_sizes))):
@@ -301,20 +304,29 @@ def stops_after(steps):
                 before = slice(begin[t - 1], begin[t - 1] + batch_sizes[t])
                 dU += out[before].T @ dz[now]
                 dz[before] += (t % steps > 0) * (dz[now] @ U.T)
-        return dz, dU, dz.sum(axis=0)
+        dU += state0.T @ dz[: batch_sizes[0]]
+        dstate0 = dz[: batch_sizes[0]] @ U.T
+        return dz, dstate0, {"U": dU, "br": dz.sum(axis=0)}
 
     return backward
 
 
-def test_a_fault_in_float32_alone_is_caught(monkeypatch):
-    def broken(dout, cache):
-        dx, dU, db = layers.recurrent_backward(dout, cache)
-        return dx, dU * (1 if dU.dtype == np.float64 else dU.dtype.type(0.999)), db
+def spelled_out(dx, dstate0, dp):
+    """Return the gradients of a cell as `check_layer` takes them."""
+    return dx, dstate0, *dp.values()
 
-    case = dataclasses.replace(recurrent_case(0), backward=broken)
-    checks = compare_layer(case, np.random.default_rng(0))
+
+def test_a_fault_in_float32_alone_is_caught(monkeypatch):
+    right = ReLUCell.backward
+
+    def broken(self, *arguments):
+        dx, dstate0, dp = right(self, *arguments)
+        dp["U"] *= 1 if dx.dtype == np.float64 else dx.dtype.type(0.999)
+        return dx, dstate0, dp
+
+    monkeypatch.setattr(ReLUCell, "backward", broken)
+    checks = compare_layer(cell_case(0, "relu"), np.random.default_rng(0))
     assert [check.name for check in checks if not check.passed] == ["U"]
-    monkeypatch.setattr("mrnn_np.models.mrnn.recurrent_backward", broken)
     checks = model_comparison(0, 0.0)
     assert [check.name for check in checks if not check.passed] == ["U"]
 
@@ -361,10 +373,11 @@ def test_dropped_and_kept_are_not_mixed_up(rate):
     assert not check.passed
 
 
+RELU_BACKWARD = ReLUCell.backward
 BROKEN = {
     "recurrent without a gradient of U": (
-        "recurrent_backward",
-        lambda dout, cache: _without_dU(*layers.recurrent_backward(dout, cache)),
+        "ReLUCell.backward",
+        lambda *arguments: _without_dU(*RELU_BACKWARD(*arguments)),
     ),
     "softmax without the one-hot": (
         "output_backward",
@@ -381,8 +394,8 @@ BROKEN = {
 }
 
 
-def _without_dU(dx, dU, db):
-    return dx, 0 * dU, db
+def _without_dU(dx, dstate0, dp):
+    return dx, dstate0, dp | {"U": 0 * dp["U"]}
 
 
 def _without_onehot(dlosses, exps, totals, targets, m, W):
@@ -399,32 +412,36 @@ def _overwrite(dout, tokens, table):
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_backward_pass_is_caught(monkeypatch, fault):
     name, broken = BROKEN[fault]
-    module = "captioner" if name == "output_backward" else "mrnn"
-    monkeypatch.setattr(f"mrnn_np.models.{module}.{name}", broken)
+    module = {"output_backward": "models.captioner", "ReLUCell.backward": "cells.relu"}
+    place = module.get(name, "models.mrnn")
+    monkeypatch.setattr(f"mrnn_np.{place}.{name}", broken)
     checks = model_case(0)
     assert any(not check.passed for check in checks[:-1]), "element by element"
     assert not checks[-1].passed, "by projection"
 
 
 def test_truncated_back_propagation_is_caught():
+    cell = ReLUCell(3, 3)
+
     def truncated(dout, cache):
-        _, dU, db = layers.recurrent_backward(dout, cache)
-        return dout * (cache[0] > 0), dU, db  # dx stops after one step
+        _, dstate0, dp = cell.backward(dout, cache)
+        return dout * (cache[0] > 0), dstate0, *dp.values()  # dx stops after one step
 
     rng = np.random.default_rng(0)
     sizes = np.array([2] * 15)
     checks = check_layer(
-        lambda x, U, b: layers.recurrent_forward(x, U, b, sizes),
+        lambda x, state0, **p: cell.forward(x, state0, p, sizes),
         truncated,
         {
             "x": rng.standard_normal((30, 3)),
+            "state0": np.zeros((2, 3)),
             "U": np.eye(3) * 0.9,
-            "b": rng.standard_normal(3),
+            "br": rng.standard_normal(3),
         },
         rng,
     )
     assert not checks[0].passed
-    assert checks[2].passed
+    assert checks[3].passed
 
 
 def test_command_prints_the_table_and_succeeds(capsys):

@@ -29,6 +29,7 @@ from mrnn_np.kernels import cross_entropy, log_softmax, updates
 from mrnn_np.kernels.activations import relu_step_kernel, stanh_backward_kernel
 from mrnn_np.kernels.best_words import best_words
 from mrnn_np.kernels.dropping import drop
+from mrnn_np.kernels.gates import gru_backward_kernel, lstm_backward_kernel
 from mrnn_np.kernels.ngrams import shared_ngrams
 from mrnn_np.kernels.scatter import scatter_add_rows
 from mrnn_np.models import MRNN, MRNNConfig
@@ -95,6 +96,14 @@ def activations():
     stanh_backward_kernel(draw(V), draw(V, seed=1), dx)
     relu_step_kernel(draw(ROWS, V), draw(ROWS, V, seed=1), draw(V), out)
     return dx, out
+
+
+def gates():
+    dz, dz4, dc = draw(ROWS, 3 * 41), draw(ROWS, 4 * 41), draw(ROWS, 41)
+    h = draw(ROWS, 41, seed=1)
+    gru_backward_kernel(h, draw(ROWS, 3 * 41, seed=2), h, h, dz)
+    lstm_backward_kernel(h, draw(ROWS, 4 * 41, seed=2), h, h, draw(3, 41), dc, dz4)
+    return dz, dz4, dc
 
 
 def dropout():
@@ -196,7 +205,7 @@ def callees():
 
 CASES = [
     softmax_forward, softmax_backward, normalisers, log_probabilities, chosen_logits,
-    best, activations, dropout, row_sums, optimisers, ngrams, network, captioner,
+    best, activations, gates, dropout, row_sums, optimisers, ngrams, network, captioner,
 ]  # fmt: skip
 ORDERS = {
     "forward": [*CASES, callees],

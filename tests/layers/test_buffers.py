@@ -28,7 +28,8 @@ class TwoOfEach(MRNN):
             p = {name: self.params[name + end] for name in super().parameters()}
             e, c_e = layers.embedding_forward(batch.tokens, p["E1"])
             w, c_w = layers.affine_forward(e, p["W2"], p["b2"])
-            r, c_r = layers.recurrent_forward(w, p["U"], p["br"], batch.batch_sizes)
+            r0 = self.cell.start(len(batch.features), w.dtype)
+            r, c_r = self.cell.forward(w, r0, p, batch.batch_sizes)
             m, c_m = layers.multimodal_forward(
                 w, r, batch.features, batch.sentence, p["Vw"], p["Vr"], p["Vi"], p["bm"]
             )
@@ -43,7 +44,10 @@ class TwoOfEach(MRNN):
             dw, dr, _, g["Vw"], g["Vr"], g["Vi"], g["bm"] = layers.multimodal_backward(
                 dm, c_m, memory(f"Vi{end}")
             )
-            dx, g["U"], g["br"] = layers.recurrent_backward(dr, c_r)
+            dx, _, dp = self.cell.backward(
+                dr, c_r, lambda name, end=end: memory(f"{name}{end}")
+            )
+            g |= dp
             de, g["W2"], g["b2"] = layers.affine_backward(dw + dx, c_w)
             g["E1"] = layers.embedding_backward(de, c_e, memory(f"E1{end}"))
             grads |= {name + end: value for name, value in g.items()}

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from mrnn_np import layers
-from mrnn_np.data.batches import pack
 from mrnn_np.gradcheck.cases import layer_checks
 from mrnn_np.gradcheck.precision import layer_comparisons
 from mrnn_np.kernels.activations import (
@@ -15,7 +14,6 @@ from mrnn_np.kernels.activations import (
 )
 from mrnn_np.kernels.dropping import drop, drop_plain
 from mrnn_np.kernels.scatter import scatter_add_rows, scatter_add_rows_plain
-from mrnn_np.layers.recurrent import predecessors, recurrent_forward_plain
 
 DTYPES = [(np.float64, 1e-14), (np.float32, 2e-6)]
 
@@ -68,45 +66,6 @@ def test_a_nan_stays_visible_through_the_relu():
     out = np.empty_like(bad)
     relu_step_kernel(bad, bad, np.zeros(1), out)
     assert np.isnan(out).all()
-
-
-@pytest.mark.parametrize(("dtype", "tolerance"), DTYPES)
-@pytest.mark.parametrize("lengths", [[4, 2, 2, 1], [1], [3, 3, 3], [1, 1, 17]])
-def test_recurrence_over_a_packed_batch_equals_one_sentence_after_another(
-    lengths, dtype, tolerance
-):
-    rng = np.random.default_rng(1)
-    batch = pack(
-        [[5] * (length - 1) for length in lengths], np.zeros((len(lengths), 1))
-    )
-    x = rng.standard_normal((len(batch.tokens), 6)).astype(dtype)
-    U = rng.standard_normal((6, 6)).astype(dtype) / 3
-    b = rng.standard_normal(6).astype(dtype)
-    fast, _ = layers.recurrent_forward(x, U, b, batch.batch_sizes)
-    plain = recurrent_forward_plain(x, U, b, batch.batch_sizes)
-    np.testing.assert_allclose(fast, plain, rtol=10 * tolerance, atol=10 * tolerance)
-    assert fast.dtype == dtype
-
-
-def test_recurrence_by_hand():
-    # r1 = max(0, 1) = 1; r2 = max(0, 2*1 - 3 + 0.5) = 0; r3 = max(0, 0 + 4 + 0.5)
-    x, U, b = np.array([[0.5], [-3.0], [4.0]]), np.array([[2.0]]), np.array([0.5])
-    out, _ = layers.recurrent_forward(x, U, b, np.array([1, 1, 1]))
-    np.testing.assert_allclose(out, [[1.0], [0.0], [4.5]])
-
-
-def test_predecessors_by_hand():
-    np.testing.assert_array_equal(predecessors(np.array([3, 2, 1])), [0, 1, 3])
-    assert len(predecessors(np.array([4]))) == 0
-
-
-def test_step_equals_sequence():
-    rng = np.random.default_rng(2)
-    x, U, b = rng.standard_normal((2, 5)), rng.standard_normal((5, 5)), np.ones(5)
-    both, _ = layers.recurrent_forward(x, U, b, np.array([1, 1]))
-    first = layers.recurrent_step(x[:1], np.zeros((1, 5)), U, b)
-    second = layers.recurrent_step(x[1:], first, U, b)
-    np.testing.assert_allclose(both, np.vstack([first, second]))
 
 
 def test_stanh_has_its_fixed_points_and_bound():

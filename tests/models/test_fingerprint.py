@@ -55,9 +55,12 @@ def test_each_part_counts(what):
 @pytest.mark.parametrize("field", dataclasses.fields(MRNNConfig), ids=lambda f: f.name)
 def test_each_choice_of_the_config_counts(field):
     value = getattr(CONFIG, field.name)
-    other = not value if isinstance(value, bool) else value / 2
-    if isinstance(value, int) and not isinstance(value, bool):
-        other = value + 1
+    if isinstance(value, bool):
+        other = not value
+    elif isinstance(value, str):
+        other = {"cell": "gru"}[field.name]
+    else:
+        other = value + 1 if isinstance(value, int) else value / 2
     changed = model()
     # Without drawing parameters of other shapes: the config alone.
     changed.config = dataclasses.replace(CONFIG, **{field.name: other})

@@ -27,14 +27,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mrnn_np.cells import ReLUCell
 from mrnn_np.data.batches import pack
 from mrnn_np.gradcheck.check import relative_error
-from mrnn_np.layers import (
-    multimodal_forward,
-    recurrent_forward,
-    recurrent_gap,
-    recurrent_step,
-)
+from mrnn_np.layers import multimodal_forward
 from mrnn_np.runtime.progress import show
 
 STEP = 1e-5
@@ -144,10 +140,11 @@ def check_step_backward(step_backward: Callable) -> None:
 
     for n, R in (3, 3), (5, 2), (4, 3):
         w, previous, U, b, dr = step_case(n, R)
-        r = recurrent_step(w, previous, U, b)
+        step = ReLUCell(R, R).step
+        r = step(w, previous, {"U": U, "br": b})
 
-        def cost(w=w, previous=previous, U=U, b=b, dr=dr) -> float:
-            return np.sum(dr * recurrent_step(w, previous, U, b))
+        def cost(w=w, previous=previous, U=U, b=b, dr=dr, step=step) -> float:
+            return np.sum(dr * step(w, previous, {"U": U, "br": b}))
 
         got = call(step_backward, dr=dr, r=r, previous=previous, U=U)
         compare_all(names, got, slopes(cost, w, previous, U, b), "by differences")
@@ -170,15 +167,21 @@ def check_through_time(through_time_backward: Callable) -> None:
     for words in (5, 3, 3, 1), (8,), (3, 3), (4, 2, 0, 0):
         x, U, b, batch_sizes = through_time_case(words)
         dout = np.random.default_rng(0).standard_normal(x.shape)
-        out, _ = recurrent_forward(x, U, b, batch_sizes)
+        out = states(x, U, b, batch_sizes)
 
         def cost(x=x, U=U, b=b, batch_sizes=batch_sizes, dout=dout) -> float:
-            return np.sum(dout * recurrent_forward(x, U, b, batch_sizes)[0])
+            return np.sum(dout * states(x, U, b, batch_sizes))
 
         got = call(
             through_time_backward, dout=dout, out=out, U=U, batch_sizes=batch_sizes
         )
         compare_all("dx dU db", got, slopes(cost, x, U, b), "by differences")
+
+
+def states(x: np.ndarray, U: np.ndarray, b: np.ndarray, sizes) -> np.ndarray:
+    """Return all states of a recurrent layer that begins with zeros."""
+    R, r0 = len(b), np.zeros((sizes[0], len(b)))
+    return ReLUCell(R, R).forward(x, r0, {"U": U, "br": b}, sizes)[0]
 
 
 def through_time_case(words: Sequence[int]) -> tuple[np.ndarray, ...]:
@@ -193,8 +196,9 @@ def through_time_case(words: Sequence[int]) -> tuple[np.ndarray, ...]:
         rng = np.random.default_rng(attempt)
         x = rng.standard_normal((len(batch.tokens), 3))
         U, b = rng.standard_normal((3, 3)), 0.3 * rng.standard_normal(3)
-        if recurrent_gap(x, U, b, batch.batch_sizes) > 100 * STEP:
-            out, _ = recurrent_forward(x, U, b, batch.batch_sizes)
+        arguments = x, np.zeros((len(words), 3)), {"U": U, "br": b}, batch.batch_sizes
+        if ReLUCell(3, 3).distance_to_kink(*arguments) > 100 * STEP:
+            out = states(x, U, b, batch.batch_sizes)
             if gates_move(out, batch.sentence):
                 return x, U, b, batch.batch_sizes
     raise AssertionError(f"no such case of {words}")
