@@ -18,7 +18,7 @@ from timing import new_memory
 import mrnn_np as mr
 from mrnn_np.decoding.blocks import caption_images
 from mrnn_np.features.extraction import load_once
-from mrnn_np.retrieval.likelihood import log_likelihoods
+from mrnn_np.retrieval.pairs import pair_scores
 from mrnn_np.runtime.machine import gemm_speed
 from mrnn_np.runtime.workers import Workers
 
@@ -63,7 +63,7 @@ def units() -> tuple[dict[str, dict[int, float]], float, dict[str, int]]:
         ),
         "a sentence and an image": (
             16 * len(encoded) / more,
-            lambda n: log_likelihoods(shipped, X[:16], encoded, Workers(jobs=n)),
+            lambda n: pair_scores(shipped, X[:16], encoded, Workers(jobs=n)),
         ),
     }
     found = {

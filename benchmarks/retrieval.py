@@ -15,7 +15,8 @@ from drawn import features, sentences
 from timing import Row, blas_threads, interleave, new_memory
 
 import mrnn_np as mr
-from mrnn_np.retrieval.likelihood import BLOCK, log_likelihoods
+from mrnn_np.retrieval.likelihood import BLOCK
+from mrnn_np.retrieval.pairs import pair_scores
 from mrnn_np.runtime.machine import SIZES
 from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.workers import Workers
@@ -47,7 +48,7 @@ def measure(repeats: int = 3, cpu: bool = False) -> list[Row]:
     jobs = blas_threads()
     images = features(model, BLOCK * BLOCKS * jobs, seed=2)
     workers = Workers(jobs=jobs)
-    ours = partial(log_likelihoods, model, images, encoded, workers, BYTES)
+    ours = partial(pair_scores, model, images, encoded, workers, BYTES)
     work = ours()[1]
 
     def limit():

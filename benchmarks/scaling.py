@@ -28,7 +28,7 @@ import mrnn_np as mr
 from mrnn_np.cnn.shapes import output_shapes
 from mrnn_np.features.extraction import load_once
 from mrnn_np.report import Page, line_chart, table
-from mrnn_np.retrieval.likelihood import log_likelihoods
+from mrnn_np.retrieval.pairs import pair_scores
 from mrnn_np.runtime.machine import products
 from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.progress import show
@@ -200,7 +200,7 @@ def retrieval(name: str, cases: Iterable[tuple[int, int]], repeats: int) -> Seri
     encoded, points = [model.encode(text) for text in texts], []
     for count, images in cases:
         call = functools.partial(
-            log_likelihoods,
+            pair_scores,
             model,
             features(model, images),
             encoded[:count],

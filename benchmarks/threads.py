@@ -20,7 +20,7 @@ from timing import Row, interleave
 import mrnn_np as mr
 from mrnn_np.decoding.blocks import caption_images
 from mrnn_np.layers import Buffers
-from mrnn_np.retrieval.likelihood import log_likelihoods
+from mrnn_np.retrieval.pairs import pair_scores
 from mrnn_np.runtime.threads import within_cores
 from mrnn_np.runtime.workers import Workers
 
@@ -67,7 +67,7 @@ def likelihoods(model) -> Callable[[int], list[np.ndarray]]:
     encoded, X = [model.encode(text) for text in texts], features(model, 32)
 
     def call(threads: int) -> list[np.ndarray]:
-        return [log_likelihoods(model, X, encoded, Workers(jobs=threads))[0]]
+        return [pair_scores(model, X, encoded, Workers(jobs=threads))[0]]
 
     return call
 

@@ -22,7 +22,13 @@ from mrnn_np.data.batches import Examples
 from mrnn_np.data.caption_lists import read_captions
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import UNK, Vocabulary
-from mrnn_np.models import Captioner, CaptionerConfig, model_class
+from mrnn_np.models import (
+    ModelConfig,
+    NextWordModel,
+    ParametricModel,
+    model_class,
+    must_speak,
+)
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.training import Trainer, TrainingConfig
 
@@ -200,10 +206,14 @@ class MRNNCaptioner(BaseEstimator):
         Returns
         -------
         (n,) object array of str.
+
+        Raises
+        ------
+        InputError : the model is a ranker, which cannot speak.
         """
         check_is_fitted(self, "model_")
         X = validate_data(self, X, dtype=np.float32, reset=False)
-        captions = self.model_.caption(
+        captions = must_speak(self.model_, f"model {self.model!r}").caption(
             X,
             beam_size=self._positive_integer("beam_size"),
             max_length=self._positive_integer("max_length"),
@@ -216,9 +226,10 @@ class MRNNCaptioner(BaseEstimator):
 
             score = (1/P) sum_p log P(word_p | words before it, image)      nats
 
-        over all P words of all sentences, each ``<end>`` included; exp(-score) is the
-        perplexity. It is what training raises, it needs no search, and it tells good
-        models from slightly better ones on a few images, where BLEU is mostly 0.
+        over all P words of all sentences, each ``<end>`` included;
+        `mrnn_np.metrics.perplexity` of -score is the paper's. It is what training
+        raises, it needs no search, and it tells good models from slightly better ones
+        on a few images, where BLEU is mostly 0.
 
         A word outside the vocabulary gets its share of ``<unk>``,
         P(<unk>) / (n_rare_words_ + 1): as likely as each rare training word, and as
@@ -226,6 +237,9 @@ class MRNNCaptioner(BaseEstimator):
         the same events, and their scores compare. With P(<unk>) whole, a model that
         knows two words looks best: for `min_word_count` 1, 100 and 500 on 300 new
         scenes -0.93, -0.86 and -0.44; shared, it is -0.93, -1.41 and -3.42.
+
+        Of a ranker, which gives no word a probability, the score is its mean loss,
+        negative. It compares models that learn with the same loss.
 
         Parameters
         ----------
@@ -241,9 +255,11 @@ class MRNNCaptioner(BaseEstimator):
         X = validate_data(self, X, dtype=np.float32, reset=False)
         tokenize = get_tokenizer(self.model_.tokenizer).tokenize
         examples = _examples(self.model_, X, read_captions(y, len(X), tokenize))
+        loss = self.model_.mean_loss(examples)
+        if not isinstance(self.model_, NextWordModel):
+            return float(-loss)
         n_unknown = sum(ids.count(UNK) for ids in examples.sentences)
         share = n_unknown / examples.lengths().sum()
-        loss = self.model_.mean_loss(examples)
         return float(-loss - share * math.log(self.n_rare_words_ + 1))
 
     # --- what fit and score share -------------------------------------------------
@@ -266,7 +282,7 @@ class MRNNCaptioner(BaseEstimator):
 
     def _configs(
         self, image_size: int, seed: int
-    ) -> tuple[CaptionerConfig, TrainingConfig]:
+    ) -> tuple[ModelConfig, TrainingConfig]:
         """Return the parameters as the modules below name and check them."""
         plain = {name: _plain(value) for name, value in vars(self).items()}
         names = "epochs batch_size optimiser learning_rate schedule clip_norm l2"
@@ -311,7 +327,7 @@ def _vocabulary(sentences: list[list[str]], min_word_count: int) -> Vocabulary:
         ) from error
 
 
-def _examples(model: Captioner, X: np.ndarray, captions: list) -> Examples:
+def _examples(model: ParametricModel, X: np.ndarray, captions: list) -> Examples:
     """Return every sentence with the row of its image."""
     pairs = [(row, s) for row, sentences in enumerate(captions) for s in sentences]
     return Examples(

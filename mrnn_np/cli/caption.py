@@ -62,13 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the captions of every image that can be read; 1 if one could not."""
     from mrnn_np.images import load_image
+    from mrnn_np.models import must_speak
     from mrnn_np.runtime.errors import InputError
     from mrnn_np.runtime.progress import say, show_json
 
     check_use(args)
     args.beam = beam_width(args)
     names = args.checkpoint or [DEFAULT_MODEL]
-    model = load_models(names)
+    model = must_speak(load_models(names), together(names))
     extractor = load_extractor_of(model, together(names))
     consensus = load_consensus(args, model) if args.rerank else None
     failed, results = 0, []

@@ -159,9 +159,11 @@ def from_model(args: argparse.Namespace) -> tuple:
     With --rerank there are other ratings to compare with; otherwise none.
     """
     from mrnn_np.evaluation import evaluate, evaluate_reranked
+    from mrnn_np.models import must_speak
 
     workers, folder = workers_of(args), parts_of(args)
     model, dataset, features = load_scoring(args)
+    must_speak(model, together(args.checkpoint))
     names = images_of(dataset, args.split)
     names = [name for name in names if name not in features.failed]
     others = {}

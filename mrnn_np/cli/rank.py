@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=200,
         metavar="N",
         help="training images that a sentence's likelihood is averaged over when "
-        "sentences are ranked (default 200)",
+        "sentences are ranked (default 200); a ranker needs none",
     )
     parser.add_argument(
         "--shortlist",
@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--matrix",
         type=Path,
         metavar="S.npz",
-        help="keep the likelihoods in this file; a run that was stopped goes on from "
-        "what it had computed",
+        help="keep the scores of all pairs in this file; a run that was stopped goes "
+        "on from what it had computed",
     )
     parser.add_argument(
         "--memory",
@@ -79,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
     import numpy as np
 
+    from mrnn_np.models import Ranker
     from mrnn_np.retrieval.protocol import retrieve
     from mrnn_np.runtime.errors import InputError, WrongUse
     from mrnn_np.runtime.machine import gemm_speed
@@ -96,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
     if args.report:
         dataset.images.open(names[0])  # better told now than after the work
     rng = np.random.default_rng(0)
+    if isinstance(model, Ranker):  # its scores are not normalised
+        args.samples = 0
     sampled = sample_training(dataset, features, args.samples, rng)
     here = workers.backend != "dask"
     before = gemm_speed(workers.count()) if here else 0.0
@@ -152,6 +155,8 @@ def sample_training(dataset, features, count: int, rng) -> list[str]:
     """Draw training images (all if there are fewer) that have features."""
     from mrnn_np.runtime.errors import InputError
 
+    if not count:
+        return []
     if "train" not in dataset.splits:
         raise InputError(
             f"{dataset.name}: no training split, over which a sentence's likelihood is "
@@ -175,8 +180,10 @@ def effort(result, seconds: float, limit: float | None) -> list[str]:
             f"guesses, and they rank behind all others ({seconds:.0f} s)"
         ]
     work = result.work
-    if not work.multiply_adds:
-        return ["likelihoods read from the file of an earlier run"]
+    if not work.pairs:
+        return ["all scores read from the file of an earlier run"]
+    if not work.rows:  # a ranker
+        return [f"{work.pairs} pairs in {seconds:.0f} s"]
     speed = work.multiply_adds / seconds
     share = ""
     if limit:

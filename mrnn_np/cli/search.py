@@ -21,6 +21,7 @@ EXAMPLE = (
     'mrnn-np search --text "two dogs run on the grass" flickr8k:DIR '
     "--features flickr8k.npz --checkpoint flickr8k --report dogs.html"
 )
+RANKER = "score: the model's own, larger is better"  # of one that cannot speak
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=200,
         metavar="N",
         help="of --image: training images that a sentence's likelihood is averaged "
-        "over (default 200)",
+        "over (default 200); a ranker needs none",
     )
     parser.add_argument(
         "--report", type=Path, metavar="PAGE.html", help="write a page with pictures"
@@ -87,10 +88,15 @@ def run(args: argparse.Namespace) -> int:
 def line_of(result: Mapping) -> str:
     """Write one result as a line: the score, then what was found."""
     if "sentence" not in result:
-        return f"{result['log_prob']:8.2f}  {result['image']}"
+        return f"{score_of(result):8.2f}  {result['image']}"
     first, *others = result["images"]
     more = f" and {len(others)} more" if others else ""
     return f"{result['score']:8.2f}  {result['sentence']}  ({first}{more})"
+
+
+def score_of(result: Mapping) -> float:
+    """Return what an image was ranked by."""
+    return result.get("score", result.get("log_prob"))
 
 
 def split_of(dataset, features, args: argparse.Namespace) -> list[str]:
@@ -117,6 +123,7 @@ def find_images(args: argparse.Namespace) -> tuple:
     import numpy as np
 
     from mrnn_np.data import get_tokenizer
+    from mrnn_np.models import Ranker
     from mrnn_np.retrieval.search import images_for_sentence
     from mrnn_np.runtime.progress import say
 
@@ -129,14 +136,14 @@ def find_images(args: argparse.Namespace) -> tuple:
     names = split_of(dataset, features, args)
     scores = images_for_sentence(model, words, features.rows(names))
     best = np.argsort(-scores, kind="stable")[: args.top]
-    results = [
-        {"image": names[i], "log_prob": round(float(scores[i]), 4)} for i in best
-    ]
+    ranker = isinstance(model, Ranker)
+    key = "score" if ranker else "log_prob"
+    results = [{"image": names[i], key: round(float(scores[i]), 4)} for i in best]
     title = (
         f"{dataset.name} {args.split}: best {len(best)} of {len(names)} images for "
         f"{args.text!r}"
     )
-    explained = "score: log P(sentence | image), nats"
+    explained = RANKER if ranker else "score: log P(sentence | image), nats"
 
     def add_to(page) -> None:
         page.section("Found", explained, picture_wall(dataset.images, results))
@@ -150,6 +157,7 @@ def find_sentences(args: argparse.Namespace) -> tuple:
 
     from mrnn_np.cli.rank import sample_training
     from mrnn_np.images import load_image
+    from mrnn_np.models import Ranker
     from mrnn_np.retrieval.search import different_sentences, sentences_for_image
     from mrnn_np.runtime.errors import InputError
     from mrnn_np.runtime.progress import say
@@ -161,7 +169,9 @@ def find_sentences(args: argparse.Namespace) -> tuple:
     if not sentences:
         raise InputError(f"{dataset.name}: the split {args.split!r} has no sentence")
     rng = np.random.default_rng(0)  # the sample of `mrnn-np rank`
-    training = sample_training(dataset, features, args.samples, rng)
+    ranker = isinstance(model, Ranker)
+    samples = 0 if ranker else args.samples
+    training = sample_training(dataset, features, samples, rng)
     extractor = load_extractor_of(model, together(args.checkpoint))
     found = sentences_for_image(
         model,
@@ -170,28 +180,26 @@ def find_sentences(args: argparse.Namespace) -> tuple:
         features.rows(training),
         args.top,
     )
-    say(
-        f"{100 * found.share:.0f} % of all pairs of a sentence and a training image "
-        "were computed: the others cannot change the result"
-    )
-    results = [
-        {
-            "sentence": sentences[i].text,
-            "score": round(float(score), 4),
-            "log_prob": round(float(log_prob), 4),
-            "images": sentences[i].images,
-        }
-        for i, score, log_prob in zip(
-            found.best, found.scores, found.log_probs, strict=True
+    results = []
+    for number, i in enumerate(found.best):
+        result = {"sentence": sentences[i].text}
+        result["score"] = round(float(found.scores[number]), 4)
+        if not ranker:
+            result["log_prob"] = round(float(found.log_probs[number]), 4)
+        results.append({**result, "images": sentences[i].images})
+    explained = RANKER
+    if not ranker:
+        say(
+            f"{100 * found.share:.0f} % of all pairs of a sentence and a training "
+            "image were computed: the others cannot change the result"
         )
-    ]
+        explained = (
+            f"score: log P(sentence | image) less log of its mean over {len(training)} "
+            "training images, nats"
+        )
     title = (
         f"{dataset.name} {args.split}: best {len(results)} of {len(sentences)} "
         f"sentences for {args.image}"
-    )
-    explained = (
-        f"score: log P(sentence | image) less log of its mean over {len(training)} "
-        "training images, nats"
     )
 
     def add_to(page) -> None:
@@ -218,6 +226,6 @@ def picture_wall(images, results: Sequence[Mapping]) -> str:
         if "sentence" in result:
             name, caption = result["images"][0], f"{rank}. {result['sentence']}"
         else:
-            name, caption = result["image"], f"{rank}. {result['log_prob']:.2f}"
+            name, caption = result["image"], f"{rank}. {score_of(result):.2f}"
         items.append((images.open(name), caption, [name]))
     return caption_wall(items, label="image")

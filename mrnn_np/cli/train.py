@@ -1,4 +1,4 @@
-"""`mrnn-np train`: an m-RNN from a data set and the features of its images.
+"""`mrnn-np train`: a model from a data set and the features of its images.
 
 Trains on the training list, chooses on the dev list. Knows: the order of the steps.
 Does not know: how any of them is done.
@@ -60,7 +60,7 @@ def train_in(folder, dataset, configs, args: argparse.Namespace) -> None:
     from mrnn_np.data import UNK
     from mrnn_np.models import model_class
     from mrnn_np.runtime.progress import say, show
-    from mrnn_np.training import Trainer, prepare
+    from mrnn_np.training import Trainer, dev_measure, prepare
 
     config = configs[1]
     features = load_features(args.features)
@@ -79,6 +79,6 @@ def train_in(folder, dataset, configs, args: argparse.Namespace) -> None:
     history = Trainer(model, config, folder).fit(train, dev, resume=args.resume)
     best = min(history, key=lambda entry: entry["dev_loss"])
     show(
-        f"{folder.best}: dev perplexity {best['dev_perplexity']:.2f} "
+        f"{folder.best}: {dev_measure(best)} "
         f"after epoch {best['epoch']} of {len(history)}"
     )

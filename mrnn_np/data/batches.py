@@ -36,6 +36,8 @@ class PackedBatch:
     sentence : (P,) int64 in [0, N), the batch row of each token's sentence.
     order : (N,) int64: row n holds the sentence that was given as number order[n].
     features : (N, D), the image feature of each row's sentence.
+    image : (N,) int64, which image that is: equal where two sentences describe the
+        same one.
     """
 
     tokens: np.ndarray
@@ -44,15 +46,22 @@ class PackedBatch:
     sentence: np.ndarray
     order: np.ndarray
     features: np.ndarray
+    image: np.ndarray
 
 
-def pack(sentences: Sequence[Sequence[int]], features: np.ndarray) -> PackedBatch:
+def pack(
+    sentences: Sequence[Sequence[int]],
+    features: np.ndarray,
+    image: np.ndarray | None = None,
+) -> PackedBatch:
     """Pack sentences, given as word ids without <start> and <end>.
 
     Parameters
     ----------
     sentences : N sequences of ids; an empty one is allowed (it predicts <end>).
     features : (N, D), one row a sentence, in the same order.
+    image : (N,) integer, which image each sentence describes; None when every one has
+        an image of its own.
 
     Raises
     ------
@@ -80,6 +89,7 @@ def pack(sentences: Sequence[Sequence[int]], features: np.ndarray) -> PackedBatc
         sentence=np.nonzero(running)[1],
         order=order,
         features=features[order],
+        image=order if image is None else image[order],
     )
 
 
@@ -104,7 +114,8 @@ class Examples:
     def batch(self, rows: np.ndarray) -> PackedBatch:
         """Pack the examples of these rows."""
         sentences = [self.sentences[i] for i in rows]
-        return pack(sentences, self.features[self.image[rows]])
+        image = self.image[rows]
+        return pack(sentences, self.features[image], image)
 
     def lengths(self) -> np.ndarray:
         """Return the number of words to predict in each sentence, <end> included."""

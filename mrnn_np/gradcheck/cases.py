@@ -8,7 +8,7 @@ what becomes of float32 (precision.py, which uses the same cases).
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,7 +27,7 @@ from mrnn_np.gradcheck.check import (
     float64_only,
 )
 from mrnn_np.layers.parameters import draw
-from mrnn_np.models import Captioner, model_class
+from mrnn_np.models import ParametricModel, Ranker, model_class
 
 # Time steps of the longest sentence, <end> included. Flickr8k's has 39. With 16 a
 # backward pass that stops after 20 steps was right.
@@ -40,6 +40,8 @@ RECURRENT_SCALE = 1.2
 SIZES = {
     "image_size": 7, "embedding_size": 5, "recurrent_size": 6, "multimodal_size": 8,
 }  # fmt: skip
+# Of a ranker's batch, which image each sentence describes: two have the same one.
+SHARED_IMAGES = (0, 1, 1, 3, 4)
 # Dropped shares: at 0.5 what is dropped and what is kept could be mixed up unseen.
 DROPOUT = (0.2, 0.8)
 Arrays = dict[str, np.ndarray]
@@ -121,20 +123,25 @@ def random_batch(
     image_size: int,
     steps: int = STEPS,
     dtype=np.float64,
+    images: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> PackedBatch:
     """Return a batch of five sentences of random known words, the longest of `steps`.
 
     Two of the sentences have equal length, one is a single word, and one has none: its
     only step is <end>.
+
+    images : which of five images each sentence describes.
     """
     lengths = [1, steps - 1, steps // 2, steps // 2, 0]
     ids = [rng.integers(len(SPECIALS), words, length) for length in lengths]
-    return pack(ids, rng.standard_normal((len(ids), image_size)).astype(dtype))
+    features = rng.standard_normal((len(ids), image_size)).astype(dtype)
+    image = np.array(images)
+    return pack(ids, features[image], image)
 
 
 def small_model(
     rng: np.random.Generator, name: str = "mrnn", dtype=np.float64, **choices
-) -> Captioner:
+) -> ParametricModel:
     """Return a small model with 14 words; of the m-RNN one with 434 parameters.
 
     Parameters
@@ -294,7 +301,7 @@ def layer_checks(seed: int) -> Iterator[tuple[str, list[GradientCheck]]]:
 
 def model_and_batch(
     seed: int, dropout: float, name: str = "mrnn"
-) -> tuple[Captioner, PackedBatch]:
+) -> tuple[ParametricModel, PackedBatch]:
     """Return a small model, and a batch for which it keeps away from its kinks.
 
     dropout : dropped share, the same at all places.
@@ -304,7 +311,9 @@ def model_and_batch(
     for attempt in range(1000):
         rng = np.random.default_rng([seed, 3, attempt])
         model = small_model(rng, name, **rates)
-        batch = random_batch(rng, len(model.vocabulary), model.config.image_size)
+        shared = {"images": SHARED_IMAGES} if isinstance(model, Ranker) else {}
+        V, D = len(model.vocabulary), model.config.image_size
+        batch = random_batch(rng, V, D, **shared)
         if model.distance_to_kink(batch, np.random.default_rng(seed)) > 20 * STEP:
             break
     return model, batch

@@ -21,7 +21,7 @@ from mrnn_np.gradcheck.cases import (
 )
 from mrnn_np.gradcheck.check import GradientCheck
 from mrnn_np.layers import Buffers
-from mrnn_np.models import Captioner
+from mrnn_np.models import ParametricModel
 
 # Relative to the largest entry of a gradient. Over 60 seeds a layer was off by 3e-6 at
 # most (the recurrence over 40 steps; the others by 7e-7), the whole model by 2.5e-5.
@@ -87,7 +87,7 @@ def compare_layer(case: LayerCase, rng: np.random.Generator) -> list[GradientChe
     return checks
 
 
-def as_float32(model: Captioner) -> Captioner:
+def as_float32(model: ParametricModel) -> ParametricModel:
     """Return the model in float32."""
     return type(model)(
         model.config, model.vocabulary, dtype=np.float32, params=model.params

@@ -1,11 +1,15 @@
-"""Captioning models: each owns its parameters and composes layers.
+"""Models of images and sentences: each owns its parameters and composes layers.
 
-`next_word.py` is what follows from next-word probabilities (scoring, describing),
-`captioner.py` what a network with parameters adds (the output layer, gradients, files),
-`multimodal.py` what follows when the image joins last. A model, mrnn.py, adds how its
-layers hang together; registry.py knows all of them by name. An `Ensemble` averages what
-several say, a `Ranker` scores pairs and cannot speak. `load_model` reads any of them
-from a checkpoint.
+    Model               words and image features
+      NextWordModel     ... and the probability of every next word: it can speak
+        Ensemble        the mean of several
+      ParametricModel   ... and parameters, which are trained and stored
+        Captioner       both of these: a NextWordModel with parameters
+          MultimodalCaptioner   whose image joins last, such as MRNN
+        Ranker          scores pairs of image and sentence, and cannot speak
+
+A model, such as mrnn.py, adds how its layers hang together; registry.py knows all of
+them by name. `load_model` reads any of them from a checkpoint.
 
 Names are loaded when first used, so that the registry costs no import of Numba.
 """
@@ -19,10 +23,15 @@ _HOME = {
     "MODELS": "registry",
     "MRNN": "mrnn",
     "MRNNConfig": "mrnn",
+    "Model": "model",
+    "ModelConfig": "parametric",
     "MultimodalCaptioner": "multimodal",
+    "NextWordModel": "next_word",
+    "ParametricModel": "parametric",
     "Ranker": "ranker",
     "load_model": "checkpoint",
     "model_class": "registry",
+    "must_speak": "next_word",
     "shipped_models": "checkpoint",
 }
 __all__ = sorted(_HOME)

@@ -18,114 +18,40 @@ A model is a file of 60 to 200 lines that gives
 and one line in registry.py. Losses, gradients of the output layer, next words, files,
 gradient checks and everything above the models follow from these.
 
-Knows: parameters, feature statistics, the output layer. Does not know: what is below.
+Knows: the output layer. Does not know: what is below it, features, files (these are in
+parametric.py).
 """
 
-import dataclasses
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from mrnn_np.data.batches import PackedBatch
-from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.decoding.next_words import best_next_plain, best_of_output
 from mrnn_np.layers import Buffers, log_softmax, output_backward, output_forward
-from mrnn_np.layers.parameters import Parameter, constant, draw, normal, zeros
-from mrnn_np.models.checkpoint import save_model
+from mrnn_np.layers.parameters import Parameter, constant, normal, zeros
 from mrnn_np.models.next_word import NextWordModel
-from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.fields import check_fields
-from mrnn_np.runtime.storage import content_hash
-
-# Four bytes each, and training needs them five times: for gradients, for Adam's two
-# means and for the best so far. The shipped model has 3.5 million.
-MOST_PARAMETERS = 1 << 30
-Arrays = dict[str, np.ndarray]
-# Gives a model an array like one of its parameters, to write the gradient to.
-Memory = Callable[[str], np.ndarray]
+from mrnn_np.models.parametric import Arrays, Memory, ModelConfig, ParametricModel
 
 
 @dataclass(frozen=True)
-class CaptionerConfig:
-    """Sizes and choices that all captioners share.
+class CaptionerConfig(ModelConfig):
+    """Sizes and choices that all captioners share; see `ModelConfig`."""
 
-    A field whose name ends in ``_size`` is a positive integer, one that begins with
-    ``dropout_`` a share in [0, 1).
-    """
-
-    image_size: int = 1280  # D; set from the features when a model is trained
     # The output bias starts at the log frequency of every word: the first batches
     # need not learn that "a" is common. False starts it at zero.
     bias_from_counts: bool = field(default=True, kw_only=True)
 
-    def __post_init__(self) -> None:
-        check_fields(self)
-        for one in dataclasses.fields(self):
-            name, value = one.name, getattr(self, one.name)
-            if name.endswith("_size") and value < 1:
-                raise InputError(f"{name} must be a positive integer, not {value}")
-            if name.startswith("dropout_") and not 0 <= value < 1:
-                raise InputError(f"{name} must be in [0, 1), not {value}")
 
-
-class Captioner(NextWordModel, ABC):
+class Captioner(NextWordModel, ParametricModel):
     """A model that gives every next word a probability, given an image.
 
-    Parameters
-    ----------
-    config : sizes and choices.
-    vocabulary : the V words.
-    rng : source of the first parameters; a Generator of seed 0 when left out.
-    dtype : float32 to train and run, float64 to check gradients.
-    tokenizer : name of the tokenizer its sentences went through.
-    extractor : dict naming the CNN of its features (name, sha256, preprocessing), or
-        None when that is not known.
-    params : parameters that are there already; drawn when left out.
-
-    Attributes
-    ----------
-    config, vocabulary, dtype, tokenizer, extractor : as given.
-    params : dict, name -> array; those of `parameters`, and "Wo" (M, V), "bo" (V,).
-    feature_mean, feature_scale : (D,); the model works on (features - mean) / scale.
+    See `ParametricModel` for how it is made. Its `params` are those of `parameters`,
+    and of the output layer "Wo" (M, V), "bo" (V,).
     """
 
     config_class: type[CaptionerConfig]
-
-    def __init__(
-        self,
-        config: CaptionerConfig,
-        vocabulary: Vocabulary,
-        rng: np.random.Generator | None = None,
-        dtype=np.float32,
-        tokenizer: str = "english",
-        extractor: Mapping | None = None,
-        params: Mapping[str, np.ndarray] | None = None,
-    ) -> None:
-        self.config = config
-        self.vocabulary = vocabulary
-        self.dtype = np.dtype(dtype)
-        self.tokenizer = tokenizer
-        self.extractor = extractor
-        if params is None:
-            table = self.all_parameters()
-            count = sum(math.prod(parameter.shape) for parameter in table.values())
-            if count > MOST_PARAMETERS:
-                raise InputError(
-                    f"a model of {count:.1e} parameters, at most {MOST_PARAMETERS:.1e} "
-                    "are possible: choose smaller sizes"
-                )
-        self.feature_mean = np.zeros(config.image_size, self.dtype)
-        self.feature_scale = np.ones(config.image_size, self.dtype)
-        if params is None:
-            params = draw(table, rng or np.random.default_rng(0))
-        self.params = {
-            name: np.ascontiguousarray(value, self.dtype)
-            for name, value in params.items()
-        }
 
     # --- what a model gives -----------------------------------------------------
 
@@ -182,16 +108,6 @@ class Captioner(NextWordModel, ABC):
         Returns m (n, M) of the next word, and the new state.
         """
 
-    def distance_to_kink(
-        self, batch: PackedBatch, rng: np.random.Generator | None = None
-    ) -> float:
-        """Return how near a unit comes to a kink, where there is no gradient to check.
-
-        With the dropout masks that `forward` draws from such a generator. A model of
-        smooth layers has no kink.
-        """
-        return np.inf
-
     # --- the output layer -------------------------------------------------------
 
     def all_parameters(self) -> dict[str, Parameter]:
@@ -224,6 +140,10 @@ class Captioner(NextWordModel, ABC):
         """Add the gradient by the output matrix to those of what it is made of."""
         grads["Wo"] = dW
 
+    def loss_terms(self, batch: PackedBatch) -> int:
+        """Return P, the number of tokens, over which the loss is a mean."""
+        return len(batch.tokens)
+
     def token_losses(self, batch: PackedBatch) -> np.ndarray:
         """Return -log P(target | words before it, image) of each token, (P,) nats."""
         m, _ = self.forward(batch)
@@ -241,15 +161,8 @@ class Captioner(NextWordModel, ABC):
 
             loss = (1/P) sum_p -log P(target_p | words before it, image)
 
-        Base 2 to the power of loss / ln 2 is the paper's perplexity. The L2 term of
-        its cost is added by the trainer (layers/l2.py).
-
-        Parameters
-        ----------
-        batch : see data/batches.py; features as `standardise` returns them.
-        rng : source of dropout masks; None switches dropout off.
-        buffers : keeps large arrays for the next call with the same `Buffers`, which
-            overwrites the gradients of this one; None makes new arrays.
+        `mrnn_np.metrics.perplexity` of it is the paper's. The L2 term of its cost is
+        added by the trainer (layers/l2.py). Parameters: see `ParametricModel`.
         """
         buffers = buffers or Buffers()
         buffers.next_step()
@@ -288,65 +201,9 @@ class Captioner(NextWordModel, ABC):
         m, state = self.advance(tokens, state)
         return *best_of_output(m, self.output_matrix(), self.params["bo"], k), state
 
-    # --- features and files -----------------------------------------------------
-
-    def set_feature_statistics(self, features: np.ndarray) -> None:
-        """Take mean and deviation of each feature from the training images.
-
-        A feature that never varies keeps the scale 1.
-        """
-        self.feature_mean = features.mean(axis=0, dtype=np.float64).astype(self.dtype)
-        scale = features.std(axis=0, dtype=np.float64)
-        scale[scale < 1e-6] = 1
-        self.feature_scale = scale.astype(self.dtype)
-
-    def standardise(self, features: np.ndarray) -> np.ndarray:
-        """Return (features - mean) / scale, (n, D), in the model's dtype.
-
-        Raises
-        ------
-        InputError : not a matrix of D columns, or not finite.
-        """
-        with np.errstate(over="ignore"):  # float64 may be too large
-            features = np.asarray(features, self.dtype)
-        D = self.config.image_size
-        if features.ndim != 2 or features.shape[1] != D:
-            raise InputError(
-                f"image features of shape {features.shape}, the model expects (n, {D})"
-            )
-        with np.errstate(over="ignore", invalid="ignore"):
-            standard = (features - self.feature_mean) / self.feature_scale
-        finite = np.isfinite(standard).all(axis=1)
-        if not finite.all():
-            raise InputError(
-                f"image features hold NaN or infinity in row {int(np.argmin(finite))} "
-                f"of {len(features)}"
-            )
-        return standard
-
-    def fingerprint(self) -> str:
-        """Return a hash of class, config, words, CNN, statistics and parameters."""
-        cls = type(self)
-        described = {
-            "model": f"{cls.__module__}.{cls.__qualname__}",
-            "config": dataclasses.asdict(self.config),
-            "vocabulary": self.vocabulary.to_dict(),
-            "tokenizer": self.tokenizer,
-            "extractor": self.extractor and dict(self.extractor),
-            "dtype": self.dtype.name,
-        }
-        arrays = {f"params/{name}": value for name, value in self.params.items()}
-        arrays["feature_mean"] = self.feature_mean
-        arrays["feature_scale"] = self.feature_scale
-        return content_hash(described, arrays)
-
     def refined_features(self, features: np.ndarray) -> np.ndarray:
         """Return what similar images have similar, (n, F), for a search of neighbours.
 
         A model that has nothing better gives the standardised features.
         """
         return self.standardise(features)
-
-    def save(self, path: str | Path, half: bool = False, training=None) -> None:
-        """Write a checkpoint; see `mrnn_np.models.checkpoint.save_model`."""
-        save_model(self, path, half=half, training=training)

@@ -23,14 +23,14 @@ from mrnn_np.runtime.storage import load_arrays, save_arrays, weights_folder
 from mrnn_np.runtime.untrusted import take
 from mrnn_np.runtime.untrusted_arrays import array_of
 
-if TYPE_CHECKING:  # captioner.py imports this file to save itself
-    from mrnn_np.models.captioner import Captioner
+if TYPE_CHECKING:  # parametric.py imports this file to save itself
+    from mrnn_np.models.parametric import ParametricModel
 
 LARGEST_HALF = np.finfo(np.float16).max
 
 
 def save_model(
-    model: "Captioner",
+    model: "ParametricModel",
     path: str | Path,
     half: bool = False,
     training: tuple[dict, dict[str, np.ndarray]] | None = None,
@@ -66,7 +66,7 @@ def save_model(
 
 def read_checkpoint(
     path: str | Path, dtype=np.float32
-) -> "tuple[Captioner, dict, dict]":
+) -> "tuple[ParametricModel, dict, dict]":
     """Return the model of a file, with its training header and arrays (or empty).
 
     Raises
@@ -87,7 +87,7 @@ def read_checkpoint(
     return model, training, state
 
 
-def _build(header: dict, arrays: dict, dtype: np.dtype) -> "Captioner":
+def _build(header: dict, arrays: dict, dtype: np.dtype) -> "ParametricModel":
     """Make the model that a header describes, and give it its arrays.
 
     What the header declares is compared with the arrays before anything of that size
@@ -137,7 +137,7 @@ def shipped_models() -> list[str]:
     return sorted(cards)
 
 
-def load_model(name: str | Path, dtype=np.float32) -> "Captioner":
+def load_model(name: str | Path, dtype=np.float32) -> "ParametricModel":
     """Load a shipped model by its name, or any checkpoint by its path.
 
     Raises

@@ -42,6 +42,7 @@ class Ensemble(NextWordModel):
     ----------
     models : tuple of them.
     vocabulary, tokenizer, extractor, dtype : as the members have them.
+    feature_mean : of the first one.
 
     Raises
     ------
@@ -52,9 +53,16 @@ class Ensemble(NextWordModel):
         if not models:
             raise InputError("an ensemble needs at least one model")
         self.models = tuple(models)
+        for number, model in enumerate(self.models, start=1):
+            if not isinstance(model, NextWordModel):
+                raise InputError(
+                    f"model {number} of the ensemble is a ranker, which gives no word "
+                    "a probability: only captioners can be averaged"
+                )
         first = self.models[0]
         self.vocabulary, self.tokenizer = first.vocabulary, first.tokenizer
         self.extractor, self.dtype = first.extractor, first.dtype
+        self.feature_mean = first.feature_mean
         for number, model in enumerate(self.models[1:], start=2):
             _check_fits(first, model, f"models 1 and {number} of the ensemble")
 

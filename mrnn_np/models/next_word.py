@@ -6,91 +6,41 @@ score sentences, be scored on a data set, and describe images: the methods here.
 Knows: features, sentences, losses, captions. Does not know: parameters, layers, files.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from mrnn_np.data.batches import Examples, PackedBatch, ordered_batches, pack
-from mrnn_np.data.tokenizer import get_tokenizer
-from mrnn_np.data.vocabulary import UNK
 from mrnn_np.decoding import LONGEST, beam_search, sample
 from mrnn_np.decoding.beam import images_together
 from mrnn_np.decoding.next_words import best_next_plain
+from mrnn_np.models.model import Model
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.progress import progress
 
 EVALUATION_BATCH = 256  # sentences: 2,800 rows, 29 MB of logits at V = 2,500
 
 
-class NextWordModel:
+class NextWordModel(Model):
     """Gives every next word a probability, given an image and the words before it.
 
-    A subclass has the attributes
+    A subclass has what `Model` asks for, and
 
-    vocabulary, dtype : see the model.
-    tokenizer : name of the tokenizer its sentences went through.
-    extractor : dict naming the CNN of its features (see
-        `features.extractors.identity`), or None when that is not known.
-
-    and the methods
-
-    standardise(features) : (n, D) as the CNN gives them, in the form that the model
-        works on. InputError when they are not a finite matrix of D columns.
+    feature_mean : (D,), the mean of the features that it learned from.
     token_losses(batch) : (P,) nats, -log P(target | words before it, image).
     start(features) : the state before the first word, arrays of one row an image.
     step(tokens, state) : feeds the last words, (n,); log P(next word), (n, V) nats,
         and the new state.
     refined_features(features) : what similar images have similar, (n, F).
     output_size : length of what goes into the output layer, for planning memory.
-    fingerprint() : a hash of all that its answers depend on. Two models that may answer
-        differently have different ones: what was computed with one of them and kept
-        is then not taken for the other's.
     """
-
-    # --- sentences --------------------------------------------------------------
-
-    def encode(self, sentence: str) -> list[int]:
-        """Return the word ids of a sentence.
-
-        Raises
-        ------
-        InputError : no word in it, or none that the model knows.
-        """
-        ids = self.vocabulary.encode(get_tokenizer(self.tokenizer).tokenize(sentence))
-        if not ids:
-            raise InputError(f"there is no word in the sentence {sentence!r}")
-        if all(i == UNK for i in ids):
-            raise InputError(f"the model knows no word of the sentence {sentence!r}")
-        return ids
-
-    def examples(
-        self, pairs: Iterable[tuple[str, str]], names: Sequence[str], features
-    ) -> Examples:
-        """Make training or evaluation examples of (image name, sentence) pairs.
-
-        Unlike `encode` this lets a sentence of rare words pass: in a data set it is
-        not a mistake.
-
-        Parameters
-        ----------
-        pairs : as `CaptionDataset.sentences` yields them.
-        names : the images, in the order of the rows of `features`.
-        features : (images, D), as the CNN gives them.
-        """
-        tokenize = get_tokenizer(self.tokenizer).tokenize
-        row = {name: i for i, name in enumerate(names)}
-        sentences, image = [], []
-        for name, text in pairs:
-            sentences.append(np.array(self.vocabulary.encode(tokenize(text)), np.int64))
-            image.append(row[name])
-        return Examples(sentences, np.array(image), self.standardise(features))
 
     # --- losses -----------------------------------------------------------------
 
     def mean_loss(self, examples: Examples, label: str = "") -> float:
         """Return nats per token over all examples, each token counting once.
 
-        The perplexity is exp of it (equal to 2 to the power of the mean in bits).
+        `mrnn_np.metrics.perplexity` of it is the paper's.
         """
         return self.sentence_losses(examples, label).sum() / examples.lengths().sum()
 
@@ -203,3 +153,18 @@ class NextWordModel:
     ) -> list:
         """Draw a sentence for each image; see `mrnn_np.decoding.sample`."""
         return sample(self, self.standardise(features), rng, temperature, max_length)
+
+
+def must_speak(model: Model, who: str) -> NextWordModel:
+    """Return the model, if it is one that can describe an image.
+
+    Raises
+    ------
+    InputError : it is a ranker, called `who` in the message.
+    """
+    if not isinstance(model, NextWordModel):
+        raise InputError(
+            f"{who} scores pairs of images and sentences and cannot speak: use rank or "
+            "search"
+        )
+    return model

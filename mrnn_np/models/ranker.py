@@ -4,24 +4,41 @@ A ranker maps images and sentences to numbers that can be compared. It finds ima
 a sentence and sentences for an image (`mrnn-np rank`, `search`), but it gives no word a
 probability, so there is no caption and no perplexity.
 
-Knows: what a ranker has to give. Does not know: any of them.
+It learns from batches of N pairs, an image I_n and a sentence s_n each. What belongs
+together shall score higher than what does not, taken from the other pairs of the batch:
+
+    score(I_n, s_n) > score(I_n, s_k)  and  score(I_n, s_n) > score(I_k, s_n)
+
+for all k whose image is another one (`negatives`). Sentences of the same image are
+never set against each other.
+
+A model gives
+
+    config_class                        a `ModelConfig` with its sizes
+    parameters()                        shape and first draw of each
+    embed_images(features)              a vector an image
+    pair_scores(features, sentences)    every sentence with every image
+    loss_and_grads(batch, rng, buffers) the mean over the pairs of a batch
+
+and one line in registry.py.
+
+Knows: batches of pairs. Does not know: scores, or what the loss makes of them.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
 
-from mrnn_np.data.batches import PackedBatch
-from mrnn_np.layers import Buffers
+from mrnn_np.data.batches import Examples, PackedBatch, shuffled_batches
+from mrnn_np.models.parametric import ParametricModel
+from mrnn_np.runtime.progress import progress
+
+EVALUATION_BATCH = 128  # pairs, as many as `TrainingConfig.batch_size`
 
 
-class Ranker(ABC):
-    """Scores pairs of an image and a sentence.
-
-    Attributes are those of a `Captioner`: config, vocabulary, tokenizer, extractor,
-    dtype, params, feature_mean, feature_scale; `standardise` and `encode` as there.
-    """
+class Ranker(ParametricModel):
+    """Scores pairs of an image and a sentence; see `ParametricModel` for the rest."""
 
     @abstractmethod
     def embed_images(self, features: np.ndarray) -> np.ndarray:
@@ -36,19 +53,37 @@ class Ranker(ABC):
     ) -> np.ndarray:
         """Return how well each sentence fits each image, larger is better.
 
+        `mrnn_np.retrieval.pair_scores` calls it with blocks of images.
+
         Parameters
         ----------
-        features : (images, D), as the CNN gives them.
+        features : (images, D) as `standardise` returns them.
         sentences : word ids of each.
 
         Returns (sentences, images) floating.
         """
 
-    @abstractmethod
-    def loss_and_grads(
-        self,
-        batch: PackedBatch,
-        rng: np.random.Generator | None = None,
-        buffers: Buffers | None = None,
-    ) -> tuple[float, dict[str, np.ndarray]]:
-        """Return the ranking loss of the pairs of a batch, and its gradients."""
+    def loss_terms(self, batch: PackedBatch) -> int:
+        """Return N, the number of pairs, over which the loss is a mean."""
+        return len(batch.order)
+
+    def mean_loss(self, examples: Examples, label: str = "") -> float:
+        """Return the mean loss of a pair, among the others of its batch.
+
+        A pair's loss depends on the batch it is in, so all are drawn once and for all:
+        the same examples always have the same loss.
+        """
+        rng = np.random.default_rng(0)
+        batches = shuffled_batches(examples.lengths(), EVALUATION_BATCH, rng)
+        total = 0.0
+        for rows in progress(batches, label=label, unit="batch") if label else batches:
+            total += len(rows) * self.loss_and_grads(examples.batch(rows))[0]
+        return total / len(examples)
+
+
+def negatives(batch: PackedBatch) -> np.ndarray:
+    """Return (N, N) bool: whether pair n and pair k have different images.
+
+    The diagonal, and sentences of the same image, are no negatives.
+    """
+    return batch.image[:, None] != batch.image

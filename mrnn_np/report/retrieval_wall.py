@@ -145,9 +145,10 @@ def add_retrieval(
         )
     page.section(
         "Images for a sentence",
-        f"Sentences drawn at random, and the {SHOWN} images for which each is "
-        "likeliest. The image it was written for is framed; where it comes later, it "
-        "is the last of the row. Others may fit as well, but do not count.",
+        f"Sentences drawn at random, and the {SHOWN} images that score best for each: "
+        "of a captioner those for which the sentence is likeliest. The image it was "
+        "written for is framed; where it comes later, it is the last of the row. "
+        "Others may fit as well, but do not count.",
         *strips,
     )
     lists = []
@@ -159,9 +160,9 @@ def add_retrieval(
         lists.append(sentence_list(name, line, images.open(name), lines))
     page.section(
         "Sentences for an image",
-        f"Images drawn at random, and the {SHOWN} best sentences for each: those whose "
-        "likelihood is largest beside its mean over training images. Sentences that "
-        "were written for the image are marked; where they come later, the first of "
-        "them is the last of the list.",
+        f"Images drawn at random, and the {SHOWN} best sentences for each: of a "
+        "captioner those whose likelihood is largest beside its mean over training "
+        "images. Sentences that were written for the image are marked; where they come "
+        "later, the first of them is the last of the list.",
         *lists,
     )

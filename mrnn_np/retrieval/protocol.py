@@ -1,27 +1,32 @@
 """The two retrieval tasks on a split of a data set, as the papers score them.
 
 Every sentence of the split is a query for its image among all images, and every image
-is a query for its sentences among all sentences. What a sentence's likelihood is
-divided by, when sentences are ranked for an image, has three forms:
+is a query for its sentences among all sentences. A ranker's score is used as it is.
+What a captioner's likelihood of a sentence is divided by, when sentences are ranked for
+an image, has three forms:
 
 - marginal: its mean over sampled training images (the m-RNN paper);
 - mean image: its likelihood for the mean training image (Kiros et al.);
 - none.
 
 All three come from the same run: the sampled training images, and the mean image, are
-further columns of the likelihood matrix.
+further columns of the matrix.
 
-Knows: which pairs are compared. Does not know: how a likelihood is computed or shown.
+Knows: which pairs are compared. Does not know: how a score is computed or shown.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mrnn_np.data import CaptionDataset, get_tokenizer
-from mrnn_np.retrieval.likelihood import Work, log_likelihoods
+from mrnn_np.models.model import Model
+from mrnn_np.models.next_word import NextWordModel
+from mrnn_np.models.ranker import Ranker
+from mrnn_np.retrieval.pairs import Work, pair_scores
 from mrnn_np.retrieval.ranking import (
     Recall,
     first_ranks,
@@ -33,7 +38,6 @@ from mrnn_np.retrieval.ranking import (
 )
 from mrnn_np.retrieval.shortlist import guess_likelihoods, look_closely
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.parts import members
 from mrnn_np.runtime.workers import THREADS, Workers
 
 SAMPLES = 200  # training images for the marginal; the paper does not give its number
@@ -49,7 +53,8 @@ class Retrieval:
     owner : (sentences,) which image each sentence was written for.
     image_scores : (sentences, images), by which images are ranked for a sentence.
     sentence_scores : (images, sentences), by which sentences are ranked for an image,
-        normalised by the marginal. Both -inf where a shortlist left a pair out.
+        a captioner's normalised by the marginal. Both -inf where a shortlist left a
+        pair out.
     rows : name -> `Recall`, the rows of the table.
     skipped : share of the pairs that a shortlist left out.
     work : of the exact matrix, None with a shortlist.
@@ -66,7 +71,7 @@ class Retrieval:
 
 
 def retrieve(
-    model,
+    model: Model,
     dataset: CaptionDataset,
     names: Sequence[str],
     matrix: np.ndarray,
@@ -82,10 +87,10 @@ def retrieve(
     Parameters
     ----------
     names : the images; matrix : (n, D), their features as the CNN gave them.
-    training : (samples, D), features of sampled training images.
+    training : (samples, D), features of sampled training images; a ranker needs none.
     rng : for a shortlist's guesses.
     shortlist : its length; None compares every pair exactly.
-    workers, memory, path : see `log_likelihoods`.
+    workers, memory, path : see `pair_scores`.
     """
     tokenize = get_tokenizer(model.tokenizer).tokenize
     sentences, owner, words = [], [], []
@@ -97,11 +102,12 @@ def retrieve(
             sentences.append(text)
             owner.append(image)
     owner, n = np.array(owner), len(names)
-    # Columns: the images, the sampled training images, the mean training image.
-    everything = np.vstack([matrix, training, members(model)[0].feature_mean])
+    # Columns: the images, and what normalises a sentence's score.
+    columns, normalisers = normalising(model, training)
+    everything = np.vstack([matrix, columns])
     relevant = relevance(owner, n)
     if shortlist is None:
-        scores, work = log_likelihoods(model, everything, words, workers, memory, path)
+        scores, work = pair_scores(model, everything, words, workers, memory, path)
         exact = np.ones_like(relevant)
     else:
         standard = model.standardise(everything)
@@ -110,17 +116,12 @@ def retrieve(
             model, standard[:n], words, scores[:, :n], shortlist, workers
         )
         scores[:, :n], exact = found.scores, found.exact
-    normalisers = {
-        "marginal": marginal(scores[:, n:-1]),
-        "mean image": scores[:, -1],
-        "not normalised": None,
-    }
-    pairs, rows = scores[:, :n], {}
-    for name, normaliser in normalisers.items():
+    pairs, rows, sentence_scores = scores[:, :n], {}, None
+    for name, normaliser in normalisers(scores[:, n:]).items():
         by_image = image_to_sentence_scores(pairs, normaliser)
         by_image = np.where(exact.T, by_image, -np.inf)
         rows[f"image to sentence, {name}"] = recall(first_ranks(by_image, relevant.T))
-        if name == "marginal":
+        if sentence_scores is None:  # the first is the one that counts
             sentence_scores = by_image
     counts = np.bincount(owner, minlength=n)
     rows["image to sentence, by chance"] = random_recall(counts, len(sentences))
@@ -137,3 +138,31 @@ def retrieve(
         skipped=float(1 - exact.mean()),
         work=work,
     )
+
+
+@functools.singledispatch
+def normalising(
+    model: NextWordModel, training: np.ndarray
+) -> tuple[np.ndarray, Callable[[np.ndarray], dict[str, np.ndarray | None]]]:
+    """Return how a sentence's score is normalised when sentences are ranked.
+
+    Returns
+    -------
+    columns : (k, D), image features; every sentence is scored with these too.
+    normalisers : from those scores, (S, k), to the forms of normalisation, the one that
+        counts first: name -> (S,) for `image_to_sentence_scores`.
+    """
+
+    def normalisers(scores: np.ndarray) -> dict[str, np.ndarray | None]:
+        return {
+            "marginal": marginal(scores[:, :-1]),
+            "mean image": scores[:, -1],
+            "not normalised": None,
+        }
+
+    return np.vstack([training, model.feature_mean]), normalisers
+
+
+@normalising.register
+def _(model: Ranker, training: np.ndarray):
+    return training[:0], lambda scores: {"score": None}

@@ -1,8 +1,7 @@
-"""From likelihoods to ranks, and from ranks to the numbers of the papers' tables.
+"""From scores to ranks, and from ranks to the numbers of the papers' tables.
 
-Image retrieval ranks images for a sentence by P(sentence | image). Sentence retrieval
-ranks sentences for an image, where P(sentence | image) alone would favour short and
-common sentences for every image: it is divided by how likely the sentence is anyway.
+A captioner's likelihoods are normalised where sentences are ranked; the equations of
+both tasks are in `mrnn_np.retrieval`.
 
 Knows: matrices of scores and what is relevant to what. Does not know: models, files.
 """

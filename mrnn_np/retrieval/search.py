@@ -1,24 +1,30 @@
 """One query: the images of a sentence, or the sentences of a photograph.
 
-Images for a sentence are one row of the likelihood matrix, a second of work for a
-thousand images. Sentences for a photograph are one column, but each is divided by its
-mean likelihood over sampled training images (ranking.py says why), and those would be
-hundreds of further columns. Most of them need not be computed: probabilities are not
+Images for a sentence are one row of the matrix of all pairs, a second of work for a
+thousand images. Sentences for a photograph are one column, and of a ranker that is all.
+
+A captioner's sentences are each divided by their mean likelihood over sampled training
+images (`mrnn_np.retrieval` says why), and those would be hundreds of further columns.
+Most of them need not be computed: probabilities are not
 negative, so the mean is at least what the images so far add to it, and a sentence that
 is not good enough with that will not get better. For photographs, 2,500 sentences of
 Flickr8k and 200 samples, 6 % of the pairs find the best 5 that all of them would find.
 
-Knows: what is compared with what for one query. Does not know: how a likelihood is
-computed, or how results are shown.
+Knows: what is compared with what for one query. Does not know: how a score is computed,
+or how results are shown.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mrnn_np.data import CaptionDataset, get_tokenizer
-from mrnn_np.retrieval.likelihood import log_likelihoods
+from mrnn_np.models.model import Model
+from mrnn_np.models.next_word import NextWordModel
+from mrnn_np.models.ranker import Ranker
+from mrnn_np.retrieval.pairs import pair_scores
 from mrnn_np.retrieval.ranking import marginal
 
 # With these the best 5 cost 12 likelihoods a sentence in place of 201. Fewer tried cost
@@ -45,7 +51,7 @@ class Sentence:
 
 
 def different_sentences(
-    model, dataset: CaptionDataset, names: Iterable[str]
+    model: Model, dataset: CaptionDataset, names: Iterable[str]
 ) -> list[Sentence]:
     """Collect the sentences of some images; those of equal words are one.
 
@@ -66,15 +72,15 @@ def different_sentences(
     return list(found.values())
 
 
-def images_for_sentence(model, words: Sequence[int], features: np.ndarray):
-    """Return log P(sentence, <end> | image) of each image, (images,) nats.
+def images_for_sentence(model: Model, words: Sequence[int], features: np.ndarray):
+    """Return the score of each image, (images,); a captioner's is log P(s | I) in nats.
 
     Parameters
     ----------
-    words : ids of the sentence (`NextWordModel.encode`).
+    words : ids of the sentence (`Model.encode`).
     features : (images, D), as the CNN gives them.
     """
-    return log_likelihoods(model, features, [words], label="images")[0][0]
+    return pair_scores(model, features, [words], label="images")[0][0]
 
 
 @dataclass(frozen=True)
@@ -84,18 +90,20 @@ class Found:
     Fields
     ------
     best : numbers of the sentences, best first.
-    scores : (best,) nats; log_probs : (best,) nats, log P(s | I).
+    scores : (best,) by which they were ranked.
+    log_probs : (best,) nats, log P(s | I); None of a ranker.
     share : of the pairs of a sentence and a training image that were computed.
     """
 
     best: np.ndarray
     scores: np.ndarray
-    log_probs: np.ndarray
-    share: float
+    log_probs: np.ndarray | None = None
+    share: float = 0.0
 
 
+@functools.singledispatch
 def sentences_for_image(
-    model,
+    model: NextWordModel,
     sentences: Sequence[Sequence[int]],
     photograph: np.ndarray,
     training: np.ndarray,
@@ -107,18 +115,18 @@ def sentences_for_image(
 
     Where only some of the n images are in the sum, the score is an upper bound. The
     number of images in it grows; whatever is below the score of `top` sentences that
-    are known in full is put aside.
+    are known in full is put aside. A ranker's score is its own, at once.
 
     Parameters
     ----------
     sentences : word ids of each.
     photograph : (1, D); training : (n, D) in any order without meaning, both as the
-        CNN gives them.
+        CNN gives them. A ranker needs no training images.
     top : sentences to return, at most.
     """
     n = len(training)
     first = np.vstack([photograph, training[:FIRST_SAMPLES]])
-    likelihoods, _ = log_likelihoods(model, first, sentences, label="sentences")
+    likelihoods, _ = pair_scores(model, first, sentences, label="sentences")
     log_probs = likelihoods[:, 0].astype(np.float64)
     seen = likelihoods.shape[1] - 1
     sums = marginal(likelihoods[:, 1:]) + np.log(seen)  # log of the sum so far
@@ -128,7 +136,7 @@ def sentences_for_image(
         """Return `sums` of the chosen sentences with more images in them."""
         nonlocal pairs
         words = [sentences[i] for i in chosen]
-        more, _ = log_likelihoods(model, images, words, label=label)
+        more, _ = pair_scores(model, images, words, label=label)
         pairs += more.size
         return np.logaddexp(sums[chosen], marginal(more) + np.log(len(images)))
 
@@ -147,3 +155,10 @@ def sentences_for_image(
     order = np.argsort(-scores, kind="stable")[:top]
     best = alive[order]
     return Found(best, scores[order], log_probs[best], pairs / (len(sentences) * n))
+
+
+@sentences_for_image.register
+def _(model: Ranker, sentences, photograph, training, top):
+    scores = pair_scores(model, photograph, sentences, label="sentences")[0][:, 0]
+    best = np.argsort(-scores, kind="stable")[:top]
+    return Found(best, scores[best])

@@ -16,11 +16,13 @@ image that are fitted on some of the prefixes (least squares).
 Knows: how to guess and whom to look at. Does not know: how exact scores are computed.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from mrnn_np.models.model import Model
 from mrnn_np.models.multimodal import MultimodalCaptioner
 from mrnn_np.retrieval.ranking import image_to_sentence_scores, marginal
 from mrnn_np.retrieval.scoring import MultimodalScorer, scorer
@@ -50,8 +52,9 @@ class Shortlisted:
     exact: np.ndarray
 
 
+@functools.singledispatch
 def guess_likelihoods(
-    model, standard: np.ndarray, sentences: Sequence, rng: np.random.Generator
+    model: Model, standard: np.ndarray, sentences: Sequence, rng: np.random.Generator
 ) -> np.ndarray:
     """Return a guess of log P(sentence, <end> | image) of every pair.
 
@@ -67,12 +70,15 @@ def guess_likelihoods(
     ------
     InputError : a model whose image does not join at a multimodal layer.
     """
+    raise InputError(
+        "a shortlist needs a single model whose image joins last, as in the m-RNN: "
+        "leave --shortlist out"
+    )
+
+
+@guess_likelihoods.register
+def _(model: MultimodalCaptioner, standard, sentences, rng):
     trie = build_trie(sentences)
-    if not isinstance(model, MultimodalCaptioner):
-        raise InputError(
-            "a shortlist needs a single model whose image joins last, as in the m-RNN: "
-            "leave --shortlist out"
-        )
     score = MultimodalScorer(model, trie)
     landmarks = rng.permutation(len(standard))[:LANDMARKS]
     nodes = rng.permutation(trie.nodes)[:SAMPLED_NODES]

@@ -90,8 +90,3 @@ def fingerprint(model, standard: np.ndarray, **arrays: np.ndarray) -> str:
     return content_hash(
         {"model": model.fingerprint()}, {**arrays, "standardised features": standard}
     )
-
-
-def members(model) -> tuple:
-    """Return the models of an ensemble, or the model alone."""
-    return tuple(getattr(model, "models", (model,)))

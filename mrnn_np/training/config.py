@@ -47,7 +47,7 @@ class TrainingConfig:
     schedule: str = "linear"
     clip_norm: float = 5.0  # joint norm of all gradients
     l2: float = 0.0  # the paper's lambda, for a loss in nats (layers/l2.py)
-    patience: int = 3  # epochs without a better dev perplexity before stopping
+    patience: int = 3  # epochs without a better loss on dev before stopping
 
     def __post_init__(self) -> None:
         check_fields(self)

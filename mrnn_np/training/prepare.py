@@ -9,18 +9,18 @@ import numpy as np
 
 from mrnn_np.data import CaptionDataset, Vocabulary, get_tokenizer
 from mrnn_np.data.batches import Examples
-from mrnn_np.models.captioner import Captioner, CaptionerConfig
 from mrnn_np.models.mrnn import MRNN
+from mrnn_np.models.parametric import ModelConfig, ParametricModel
 from mrnn_np.training.config import TrainingConfig
 
 
 def prepare(
     dataset: CaptionDataset,
     features,
-    model_config: CaptionerConfig,
+    model_config: ModelConfig,
     config: TrainingConfig,
-    model_class: type[Captioner] = MRNN,
-) -> tuple[Captioner, Examples, Examples]:
+    model_class: type[ParametricModel] = MRNN,
+) -> tuple[ParametricModel, Examples, Examples]:
     """Build a model and its examples from a data set.
 
     Vocabulary and feature statistics come from the training split alone. Images that

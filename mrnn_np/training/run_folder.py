@@ -2,7 +2,7 @@
 
     last.npz    all that is needed to go on: the model as it is, the optimiser's
                 memory, the best parameters so far, the log
-    best.npz    the model with the best dev perplexity so far
+    best.npz    the model with the best loss on dev so far
     log.jsonl   one line of JSON an epoch
 
 Only last.npz counts. The other two are copies of parts of it, written after it and
@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mrnn_np.models.captioner import Captioner
 from mrnn_np.models.checkpoint import read_checkpoint
+from mrnn_np.models.parametric import ParametricModel
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.outputs import Output, atomic_write, check_places
 from mrnn_np.runtime.progress import say
@@ -134,7 +134,7 @@ class RunFolder:
             pass
         return None
 
-    def load(self, dtype: np.dtype) -> tuple[Captioner, dict, Arrays, Arrays]:
+    def load(self, dtype: np.dtype) -> tuple[ParametricModel, dict, Arrays, Arrays]:
         """Return what last.npz holds: model, state, arrays, the best parameters.
 
         A run of an earlier version kept the best parameters in best.npz alone.
@@ -162,7 +162,9 @@ class RunFolder:
             say(f"{self.best}: was gone, it is written again from last.npz")
         return model, state, arrays, best
 
-    def save(self, model: Captioner, state: dict, arrays: Arrays, best: Arrays) -> None:
+    def save(
+        self, model: ParametricModel, state: dict, arrays: Arrays, best: Arrays
+    ) -> None:
         """Write last.npz, then what is new in the two others.
 
         Parameters
@@ -176,7 +178,7 @@ class RunFolder:
         model.save(self.last, training=(state, {**arrays, **kept}))
         self.write_copies(model, state, best)
 
-    def write_copies(self, model: Captioner, state: dict, best: Arrays) -> None:
+    def write_copies(self, model: ParametricModel, state: dict, best: Arrays) -> None:
         """Write best.npz and log.jsonl where they do not hold what last.npz holds."""
         epoch = state["best_epoch"]
         if best and (self.epoch_of_best != epoch or not self.best.is_file()):

@@ -1,4 +1,4 @@
-"""The training loop: epochs, dev perplexity, and a clean stop at any moment.
+"""The training loop: epochs, the loss on dev, and a clean stop at any moment.
 
 All random numbers of a step follow from (seed, epoch, step), so there is no generator
 whose state would have to be stored: a resumed run draws what an uninterrupted one
@@ -20,7 +20,8 @@ import numpy as np
 from mrnn_np.data.batches import Examples, shuffled_batches
 from mrnn_np.layers import Buffers, l2_backward, l2_forward
 from mrnn_np.metrics import perplexity
-from mrnn_np.models.captioner import Captioner
+from mrnn_np.models.next_word import NextWordModel
+from mrnn_np.models.parametric import ParametricModel
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.progress import progress, say
 from mrnn_np.runtime.threads import within_cores
@@ -50,7 +51,7 @@ class TrainingDiverged(InputError):
 
 
 class Trainer:
-    """Trains a captioner on examples and keeps its best state.
+    """Trains a model on examples and keeps the state with the smallest loss on dev.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: Captioner,
+        model: ParametricModel,
         config: TrainingConfig | None = None,
         out: RunFolder | str | Path | None = None,
         verbose: bool = True,
@@ -74,18 +75,19 @@ class Trainer:
         self.folder = RunFolder(out) if is_path else out
         self.optimiser = OPTIMISERS[self.config.optimiser](model.params)
         self.buffers = Buffers()  # of the steps (layers/buffers.py)
+        self.speaks = isinstance(model, NextWordModel)  # else a ranker
         self.best = {}  # parameters of the best epoch; none before the first ends
         self.saved_at = time.monotonic()
         # Everything below is stored in last.npz and comes back with resume.
         self.epoch = 0  # epochs that are done
         self.step = 0  # steps of the present epoch that are done
-        self.loss_sum = 0.0  # over those steps, weighted by tokens
+        self.loss_sum = 0.0  # over those steps, weighted by tokens (a ranker: by pairs)
         self.token_sum = 0
         self.norm_sum = 0.0  # of the gradients, before clipping
         self.rate = self.config.learning_rate  # of the last step
         self.seconds = 0.0  # spent on the steps of this epoch
         self.first_loss = None  # of the very first batch
-        self.best_loss = math.inf  # nats per token on dev
+        self.best_loss = math.inf  # mean loss on dev
         self.best_epoch = 0
         self.history: list[dict] = []
 
@@ -94,13 +96,14 @@ class Trainer:
 
         Parameters
         ----------
-        train, dev : see `Captioner.examples`.
+        train, dev : see `Model.examples`.
         resume : go on from last.npz of the run's folder.
 
         Returns
         -------
-        The log: a dict an epoch with epoch, train_loss and dev_loss (nats per token),
-        dev_perplexity, learning_rate, gradient_norm, seconds.
+        The log: a dict an epoch with epoch, train_loss and dev_loss (nats per token; of
+        a ranker what its own loss is), dev_perplexity (of a ranker none),
+        learning_rate, gradient_norm, seconds.
 
         Raises
         ------
@@ -171,26 +174,33 @@ class Trainer:
         self.first_loss = self.first_loss or cost
         self._refuse_divergence(f"step {self.step + 1}", cost, norm)
         self.optimiser.update(self.model.params, grads, self.rate)
-        self.loss_sum += loss * len(batch.tokens)
-        self.token_sum += len(batch.tokens)
+        terms = self.model.loss_terms(batch)
+        self.loss_sum += loss * terms
+        self.token_sum += terms
         self.norm_sum += norm
         self.step += 1
 
     def _refuse_divergence(self, where: str, loss: float, norm: float) -> None:
-        """Raise TrainingDiverged when the loss, in nats, is beyond any good run."""
-        if math.isfinite(loss + norm) and loss <= EXPLODED * self.first_loss:
+        """Raise TrainingDiverged when the loss is beyond any good run.
+
+        A ranker's loss grows with the number of pairs in a batch, and the very first
+        batch may have been a small one: there only what is no number counts.
+        """
+        most = EXPLODED * self.first_loss if self.speaks else math.inf
+        if math.isfinite(loss + norm) and loss <= most:
             return
+        unit = " nats" if self.speaks else ""
         c = self.config
         in_file = self.folder is not None and self.best_epoch
         kept = f"; {self.folder.best} is still good" if in_file else ""
         raise TrainingDiverged(
-            f"training diverged in epoch {self.epoch + 1}, {where}: loss {loss:.3g} "
-            f"nats (first {self.first_loss:.3g}), gradient norm {norm:.3g}: lower "
+            f"training diverged in epoch {self.epoch + 1}, {where}: loss {loss:.3g}"
+            f"{unit} (first {self.first_loss:.3g}), gradient norm {norm:.3g}: lower "
             f"learning_rate ({c.learning_rate:g}) or clip_norm ({c.clip_norm:g}){kept}"
         )
 
     def _measure(self, dev: Examples, interrupt: DeferredInterrupt) -> float | None:
-        """Return nats per token on dev; None when a signal came before it was known.
+        """Return the mean loss on dev; None when a signal came before it was known.
 
         Nothing is changed by it, so it can be stopped at once, and a run that goes on
         does it again.
@@ -210,7 +220,7 @@ class Trainer:
             "epoch": self.epoch + 1,
             "train_loss": self.loss_sum / self.token_sum,
             "dev_loss": dev_loss,
-            "dev_perplexity": perplexity(dev_loss),
+            **({"dev_perplexity": perplexity(dev_loss)} if self.speaks else {}),
             "learning_rate": self.rate,
             "gradient_norm": self.norm_sum / self.step,
             "seconds": round(self.seconds, 2),
@@ -219,8 +229,8 @@ class Trainer:
         if self.verbose:
             say(
                 f"epoch {entry['epoch']:>3}/{self.config.epochs}  "
-                f"train {entry['train_loss']:.3f} nats  dev perplexity "
-                f"{entry['dev_perplexity']:.2f}{'  best' if better else ''}"
+                f"train {entry['train_loss']:.3f}{' nats' if self.speaks else ''}  "
+                f"{dev_measure(entry)}{'  best' if better else ''}"
                 f"  {self.seconds:.1f} s"
             )
         self.epoch += 1
@@ -287,6 +297,13 @@ class Trainer:
                 f"{self.folder.last}: not made with the same {name}, cannot go on: "
                 "give what it was made with, or choose another folder with --out"
             )
+
+
+def dev_measure(entry: Mapping) -> str:
+    """Say how good an epoch of the log was: in perplexity, or a ranker's loss."""
+    if "dev_perplexity" in entry:
+        return f"dev perplexity {entry['dev_perplexity']:.2f}"
+    return f"dev loss {entry['dev_loss']:.4f}"
 
 
 def _shapes(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:

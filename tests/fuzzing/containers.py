@@ -27,7 +27,7 @@ from mrnn_np.decoding.blocks import caption_images
 from mrnn_np.features.extractors import check_same_extractor, identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, MRNNConfig, load_model
-from mrnn_np.retrieval.likelihood import log_likelihoods
+from mrnn_np.retrieval.pairs import pair_scores
 from mrnn_np.runtime.storage import load_arrays, save_arrays
 from mrnn_np.runtime.workers import Workers
 from mrnn_np.training import Trainer, TrainingConfig
@@ -68,7 +68,7 @@ def prepare(folder: Path) -> None:
     Features(["a.jpg", "ü.jpg", "狗.jpg"], images(), EXTRACTOR, "folder:x",
              {"d.jpg": "broken"}).save(folder / "features.npz")  # fmt: skip
     model = small_model()  # the other one has learned something
-    log_likelihoods(model, images(), SENTENCES, ALONE, path=folder / "likelihoods.npz")
+    pair_scores(model, images(), SENTENCES, ALONE, path=folder / "likelihoods.npz")
     caption_images(model, images(), 2, workers=ALONE, folder=folder / "parts")
     small_network(folder / "cnn.npz")
     for kind, name in (
@@ -175,7 +175,7 @@ def read_run(path: Path) -> None:
 
 def read_likelihoods(path: Path) -> None:
     """Take the likelihoods of an earlier run, and rank by them."""
-    scores, _ = log_likelihoods(small_model(), images(), SENTENCES, ALONE, path=path)
+    scores, _ = pair_scores(small_model(), images(), SENTENCES, ALONE, path=path)
     np.argsort(-scores, axis=1)
 
 

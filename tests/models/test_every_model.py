@@ -20,7 +20,7 @@ from mrnn_np.gradcheck.cases import model_case, small_model
 from mrnn_np.gradcheck.precision import model_comparison
 from mrnn_np.models import MODELS, MRNN, Ensemble, MultimodalCaptioner, load_model
 from mrnn_np.models.registry import model_class, model_name
-from mrnn_np.retrieval import log_likelihoods
+from mrnn_np.retrieval import pair_scores
 from mrnn_np.training import Trainer, TrainingConfig
 
 TOYS = {
@@ -129,7 +129,7 @@ def test_beam_search_equals_the_plain_one_and_never_says_unk(name, dtype):
 def test_all_pairs_at_once_equal_pair_by_pair(name):
     model, features = drawn(name)
     sentences = some_sentences(12)
-    scores, _ = log_likelihoods(model, features, sentences)
+    scores, _ = pair_scores(model, features, sentences)
     words = model.vocabulary.words
     texts = [" ".join(words[i] for i in sentence) for sentence in sentences]
     for image, column in zip(features, scores.T, strict=True):

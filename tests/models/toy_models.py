@@ -1,14 +1,17 @@
-"""Two captioners as small as can be, which everything must work for.
+"""Two captioners and a ranker as small as can be, which everything must work for.
 
-They hold the interface of `mrnn_np.models.captioner` to what it says: the tests of all
-models (test_every_model.py) run over them too.
+They hold the interfaces of `mrnn_np.models.captioner` and `mrnn_np.models.ranker` to
+what they say: the tests of all models (test_every_model.py, test_every_ranker.py) run
+over them too.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from mrnn_np.data.batches import pack
 from mrnn_np.layers import (
+    Buffers,
     affine_backward,
     affine_forward,
     embedding_backward,
@@ -19,6 +22,8 @@ from mrnn_np.layers import (
 from mrnn_np.layers.parameters import normal, zeros
 from mrnn_np.models.captioner import Captioner, CaptionerConfig
 from mrnn_np.models.multimodal import MultimodalCaptioner
+from mrnn_np.models.parametric import ModelConfig
+from mrnn_np.models.ranker import Ranker, negatives
 
 
 @dataclass(frozen=True)
@@ -117,3 +122,77 @@ class Sum(Captioner):
     def advance(self, tokens, state):
         h, _ = stanh_forward(state["h"] + self.params["E"].take(tokens, axis=0))
         return h, {"h": h}
+
+
+@dataclass(frozen=True)
+class TwoTowersConfig(ModelConfig):
+    joint_size: int = 16
+
+
+class TwoTowers(Ranker):
+    """s = u v, with u = g(sum of E[x]) of a sentence and v = g(I Vi + b) of an image.
+
+        loss = (1/N) sum_n sum_k max(0, 1 - s_nn + s_nk) + max(0, 1 - s_nn + s_kn)
+
+    over the pairs n of a batch and their negatives k; s_nk is sentence n, image k.
+    """
+
+    config_class = TwoTowersConfig
+
+    def parameters(self):
+        D, F = self.config.image_size, self.config.joint_size
+        return {
+            "E": normal(len(self.vocabulary), F, 0.5),
+            "Vi": normal(D, F),
+            "b": zeros(F),
+        }
+
+    def text_tower(self, batch):
+        words, c_words = embedding_forward(batch.targets, self.params["E"])
+        total = np.zeros((len(batch.order), words.shape[1]), words.dtype)
+        np.add.at(total, batch.sentence, words)
+        u, c_u = stanh_forward(total)
+        return u, (c_words, c_u, batch.sentence)
+
+    def image_tower(self, features):
+        z, c_z = affine_forward(features, self.params["Vi"], self.params["b"])
+        v, c_v = stanh_forward(z)
+        return v, (c_z, c_v)
+
+    def embed_images(self, features):
+        return self.image_tower(features)[0]
+
+    def pair_scores(self, features, sentences):
+        batch = pack(sentences, np.zeros((len(sentences), 0)))
+        u = np.empty((len(sentences), self.config.joint_size), self.dtype)
+        u[batch.order] = self.text_tower(batch)[0]
+        return u @ self.embed_images(features).T
+
+    def loss_and_grads(self, batch, rng=None, buffers=None):
+        buffers = buffers or Buffers()
+        buffers.next_step()
+        u, (c_words, c_u, sentence) = self.text_tower(batch)
+        v, (c_z, c_v) = self.image_tower(batch.features)
+        violations = [np.maximum(0, one) for one in self.margins(u @ v.T, batch)]
+        N = len(u)
+        by_image, by_sentence = ((one > 0).astype(u.dtype) / N for one in violations)
+        ds = by_image + by_sentence
+        ds[np.diag_indices(N)] -= by_image.sum(axis=1) + by_sentence.sum(axis=0)
+        dtotal = stanh_backward(ds @ v, c_u)
+        _, dVi, db = affine_backward(stanh_backward(ds.T @ u, c_v), c_z)
+        memory = buffers.like("E", self.params["E"])
+        dE = embedding_backward(dtotal[sentence], c_words, memory)
+        return float(sum(map(np.sum, violations))) / N, {"E": dE, "Vi": dVi, "b": db}
+
+    def margins(self, scores, batch):
+        """Return 1 - s_nn + s_nk in row n, and 1 - s_nn + s_kn in column n.
+
+        What is no negative has -1, which adds nothing to the loss.
+        """
+        own, apart = np.diag(scores), negatives(batch)
+        for right in (own[:, None], own):
+            yield np.where(apart, 1 - right + scores, np.array(-1, scores.dtype))
+
+    def distance_to_kink(self, batch, rng=None):
+        scores = self.text_tower(batch)[0] @ self.embed_images(batch.features).T
+        return min(np.abs(one).min() for one in self.margins(scores, batch))

@@ -10,7 +10,7 @@ from mrnn_np.decoding import blocks as captioning
 from mrnn_np.decoding.blocks import caption_images
 from mrnn_np.features.extraction import blocks_to_do, merge
 from mrnn_np.features.matrix import Features
-from mrnn_np.retrieval.likelihood import log_likelihoods
+from mrnn_np.retrieval.pairs import pair_scores
 from mrnn_np.runtime import storage
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.workers import Workers
@@ -64,14 +64,14 @@ def test_likelihoods_of_another_shape(tmp_path, change, words):
     rng, path = np.random.default_rng(1), tmp_path / "s.npz"
     model, sentences = small_model(), some_sentences(rng, 6)
     features = rng.standard_normal((3, 5))
-    log_likelihoods(model, features, sentences, ONE, path=path)
+    pair_scores(model, features, sentences, ONE, path=path)
     rewritten(path, "likelihoods", change)
     with pytest.raises(InputError, match=rf"s\.npz: .*{words}"):
-        log_likelihoods(model, features, sentences, ONE, path=path)
+        pair_scores(model, features, sentences, ONE, path=path)
     parts = path.with_name("s.npz.part")
     parts.mkdir()
     path.rename(parts / "0-0-0-1.npz")  # of another block: it is not looked at
-    scores, _ = log_likelihoods(model, features, sentences, ONE, path=path)
+    scores, _ = pair_scores(model, features, sentences, ONE, path=path)
     assert scores.shape == (6, 3)
 
 

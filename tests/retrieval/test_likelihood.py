@@ -13,7 +13,8 @@ from mrnn_np.kernels.log_softmax import (
 )
 from mrnn_np.models import Ensemble
 from mrnn_np.retrieval import likelihood, scoring
-from mrnn_np.retrieval.likelihood import log_likelihoods, sentence_groups
+from mrnn_np.retrieval.likelihood import sentence_groups
+from mrnn_np.retrieval.pairs import pair_scores
 from mrnn_np.retrieval.scoring import MultimodalScorer, edge_scores_plain
 from mrnn_np.retrieval.shortlist import guess_likelihoods, look_closely
 from mrnn_np.retrieval.trie import build_trie
@@ -89,7 +90,7 @@ def test_kernel_lets_nan_through():
 
 def test_matrix_equals_pairs_one_by_one(case):
     model, features, sentences = case
-    found, work = log_likelihoods(model, features, sentences, workers=Workers(jobs=2))
+    found, work = pair_scores(model, features, sentences, workers=Workers(jobs=2))
     expected = one_by_one(model, features, sentences)
     assert found.shape == (30, 11) and found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -113,7 +114,7 @@ def test_fast_equals_plain_whatever_the_blocks(case, monkeypatch):
 
 def test_little_memory_gives_groups_and_the_same_numbers(case, monkeypatch):
     model, features, sentences = case
-    whole, _ = log_likelihoods(model, features, sentences)
+    whole, _ = pair_scores(model, features, sentences)
     groups = sentence_groups(sentences, 20)
     assert len(groups) > 3
     assert sorted(np.concatenate(groups)) == list(range(30))
@@ -121,7 +122,7 @@ def test_little_memory_gives_groups_and_the_same_numbers(case, monkeypatch):
     monkeypatch.setattr(
         likelihood, "sentence_groups", lambda s, _: sentence_groups(s, 20)
     )
-    in_groups, work = log_likelihoods(model, features, sentences)
+    in_groups, work = pair_scores(model, features, sentences)
     np.testing.assert_allclose(in_groups, whole, rtol=1e-5, atol=1e-5)
     assert work.rows_alone == sum(len(s) + 1 for s in sentences)
 
@@ -129,13 +130,13 @@ def test_little_memory_gives_groups_and_the_same_numbers(case, monkeypatch):
 def test_too_little_memory_says_how_much(case):
     model, features, sentences = case
     with pytest.raises(InputError, match="not enough memory for 300 threads: allow at"):
-        log_likelihoods(model, features, sentences, workers=Workers(jobs=300), memory=4)
+        pair_scores(model, features, sentences, workers=Workers(jobs=300), memory=4)
 
 
 def test_an_ensemble_averages_probabilities(case):
     model, features, sentences = case
     ensemble = Ensemble([model, small_model(seed=5)])
-    found, work = log_likelihoods(ensemble, features, sentences)
+    found, work = pair_scores(ensemble, features, sentences)
     expected = one_by_one(ensemble, features, sentences)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     assert work.multiply_adds == work.rows * 11 * 14 * 12
@@ -144,7 +145,7 @@ def test_an_ensemble_averages_probabilities(case):
 def test_float64_takes_the_plain_way(case):
     _, features, sentences = case
     model = small_model(dtype=np.float64)
-    found, _ = log_likelihoods(model, features, sentences)
+    found, _ = pair_scores(model, features, sentences)
     np.testing.assert_allclose(
         found, one_by_one(model, features, sentences), rtol=1e-6, atol=1e-6
     )
@@ -154,7 +155,7 @@ def test_a_stopped_run_goes_on(case, tmp_path, monkeypatch):
     model, features, sentences = case
     path = tmp_path / "s.npz"
     monkeypatch.setattr(likelihood, "BLOCK", 2)
-    whole, _ = log_likelihoods(model, features, sentences, workers=Workers(jobs=1))
+    whole, _ = pair_scores(model, features, sentences, workers=Workers(jobs=1))
     scored = []
     honest = likelihood.scorer
 
@@ -171,36 +172,36 @@ def test_a_stopped_run_goes_on(case, tmp_path, monkeypatch):
 
     monkeypatch.setattr(likelihood, "scorer", stops_at_the_third)
     with pytest.raises(KeyboardInterrupt):
-        log_likelihoods(model, features, sentences, workers=Workers(jobs=1), path=path)
+        pair_scores(model, features, sentences, workers=Workers(jobs=1), path=path)
     kept = sorted((tmp_path / "s.npz.part").glob("*.npz"))
     assert len(kept) == 3 and not path.exists()
     monkeypatch.setattr(likelihood, "scorer", honest)
-    found, work = log_likelihoods(
+    found, work = pair_scores(
         model, features, sentences, workers=Workers(jobs=1), path=path
     )
     np.testing.assert_array_equal(found, whole)
     assert work.multiply_adds == work.rows * (11 - 6) * 7 * 12  # only what was missing
     assert path.exists() and not (tmp_path / "s.npz.part").exists()
-    again, work = log_likelihoods(model, features, sentences, path=path)
+    again, work = pair_scores(model, features, sentences, path=path)
     np.testing.assert_array_equal(again, whole)
     assert work.multiply_adds == 0
     with pytest.raises(InputError, match="of another model, other sentences"):
-        log_likelihoods(model, features, sentences[1:], path=path)
+        pair_scores(model, features, sentences[1:], path=path)
 
 
 def test_nothing_to_compare(case):
     model, features, sentences = case
     with pytest.raises(InputError, match="0 sentences, 11 images"):
-        log_likelihoods(model, features, [])
+        pair_scores(model, features, [])
     with pytest.raises(InputError, match="30 sentences, 0 images"):
-        log_likelihoods(model, features[:0], sentences)
+        pair_scores(model, features[:0], sentences)
 
 
 def test_shortlist_is_exact_where_it_says_so(case):
     model, features, sentences = case
     standard = model.standardise(features)
     guess = guess_likelihoods(model, standard, sentences, np.random.default_rng(0))
-    whole, _ = log_likelihoods(model, features, sentences)
+    whole, _ = pair_scores(model, features, sentences)
     # With every prefix and every image among the samples nothing is left to guess
     # but for the ridge.
     np.testing.assert_allclose(guess, whole, atol=0.2)
@@ -222,7 +223,7 @@ def test_guess_orders_images_much_like_the_truth(monkeypatch):
     model, sentences = small_model(), some_sentences(rng, 60, longest=8)
     features = rng.standard_normal((40, 5)).astype(np.float32)
     guess = guess_likelihoods(model, model.standardise(features), sentences, rng)
-    whole, _ = log_likelihoods(model, features, sentences)
+    whole, _ = pair_scores(model, features, sentences)
     off = np.std(guess - whole)
     assert 0 < off < 0.5 * np.std(whole - whole.mean(axis=1, keepdims=True))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from retrieval_cases import small_model, some_sentences
 
-from mrnn_np.retrieval import likelihood
+from mrnn_np.retrieval import likelihood, pair_scores
 from mrnn_np.runtime.parts import Parts
 from mrnn_np.runtime.workers import Workers
 
@@ -14,7 +14,7 @@ def test_blocks_of_another_size_are_not_mistaken(before, after, tmp_path, monkey
     rng = np.random.default_rng(1)
     model, sentences = small_model(), some_sentences(rng, 30)
     features = rng.standard_normal((10, 5))
-    expected, _ = likelihood.log_likelihoods(model, features, sentences)
+    expected, _ = pair_scores(model, features, sentences)
     honest = likelihood.sentence_groups
 
     def limits(images: int, words: int) -> None:
@@ -35,10 +35,10 @@ def test_blocks_of_another_size_are_not_mistaken(before, after, tmp_path, monkey
     one = Workers(jobs=1)
     monkeypatch.setattr(Parts, "save", stops_after_two)
     with pytest.raises(KeyboardInterrupt):
-        likelihood.log_likelihoods(model, features, sentences, one, path=path)
+        pair_scores(model, features, sentences, one, path=path)
     monkeypatch.setattr(Parts, "save", save)
     limits(*after)
-    found, _ = likelihood.log_likelihoods(model, features, sentences, one, path=path)
+    found, _ = pair_scores(model, features, sentences, one, path=path)
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert not (tmp_path / "s.npz.part").exists()
 
@@ -49,13 +49,13 @@ def test_blocks_that_a_killed_run_left_beside_its_matrix_go_away(tmp_path, monke
     features, path = rng.standard_normal((10, 5)), tmp_path / "s.npz"
     with monkeypatch.context() as patch:
         patch.setattr(Parts, "remove", lambda parts: None)
-        expected, _ = likelihood.log_likelihoods(model, features, sentences, path=path)
+        expected, _ = pair_scores(model, features, sentences, path=path)
     assert any((tmp_path / "s.npz.part").iterdir())
     other = tmp_path / "s.npz.part" / "notes.txt"
     other.touch()
-    found, _ = likelihood.log_likelihoods(model, features, sentences, path=path)
+    found, _ = pair_scores(model, features, sentences, path=path)
     assert np.array_equal(found, expected)
     assert list((tmp_path / "s.npz.part").iterdir()) == [other]
     other.unlink()
-    likelihood.log_likelihoods(model, features, sentences, path=path)
+    pair_scores(model, features, sentences, path=path)
     assert [file.name for file in tmp_path.iterdir()] == ["s.npz"]

@@ -7,7 +7,7 @@ import pytest
 from retrieval_cases import FIRST_WORD, as_text, small_model, some_sentences
 
 from mrnn_np.data import load_dataset
-from mrnn_np.retrieval import log_likelihoods, marginal
+from mrnn_np.retrieval import marginal, pair_scores
 from mrnn_np.retrieval.search import (
     different_sentences,
     images_for_sentence,
@@ -59,7 +59,7 @@ def test_most_pairs_need_no_look():
     ]
     features = rng.standard_normal((41, 5))
     found = sentences_for_image(model, sentences, features[:1], features[1:], 2)
-    matrix, _ = log_likelihoods(model, features, sentences)
+    matrix, _ = pair_scores(model, features, sentences)
     scores = matrix[:, 0] - marginal(matrix[:, 1:])
     np.testing.assert_array_equal(found.best, np.argsort(-scores)[:2])
     assert found.share < 0.5

@@ -24,7 +24,7 @@ from mrnn_np.features.matrix import Features
 from mrnn_np.images import ImageFolder
 from mrnn_np.models import MRNN, MRNNConfig
 from mrnn_np.retrieval import likelihood
-from mrnn_np.retrieval.likelihood import log_likelihoods
+from mrnn_np.retrieval.pairs import pair_scores
 from mrnn_np.retrieval.shortlist import guess_likelihoods, look_closely
 from mrnn_np.runtime.cluster import PACKAGES, check_versions
 from mrnn_np.runtime.errors import InputError
@@ -265,10 +265,10 @@ def test_likelihoods(workers, kill_half_way, tmp_path, monkeypatch):
     model, features, sentences = (
         model_of_eight_words(), some_features(20), some_sentences(30),
     )  # fmt: skip
-    expected, _ = log_likelihoods(model, features, sentences)
+    expected, _ = pair_scores(model, features, sentences)
     kill_half_way(Parts, "save")
     path = tmp_path / "s.npz"
-    found, work = log_likelihoods(model, features, sentences, workers, path=path)
+    found, work = pair_scores(model, features, sentences, workers, path=path)
     assert np.array_equal(found, expected)
     assert work.multiply_adds == work.rows * 20 * 7 * 12  # each block counts once
     assert path.exists() and not (tmp_path / "s.npz.part").exists()
