@@ -44,6 +44,8 @@ SIZES = {
 SHARED_IMAGES = (0, 1, 1, 3, 4)
 # Dropped shares: at 0.5 what is dropped and what is kept could be mixed up unseen.
 DROPOUT = (0.2, 0.8)
+# Matrices that start too small for a gradient check, and how much larger they are here.
+LARGER = {"Wo": 30, "UI": 300}
 Arrays = dict[str, np.ndarray]
 
 
@@ -163,8 +165,8 @@ def small_model(
     model = cls(cls.config_class(**given | choices), vocabulary, rng, dtype=dtype)
     # Larger than the start of a training, so that no gradient is close to zero.
     for key, value in model.params.items():
-        if key == "Wo":
-            value *= 30
+        if key in LARGER:
+            value *= LARGER[key]
         elif value.ndim == 1 and key != "bo":
             value += 0.1
     return model
@@ -300,17 +302,18 @@ def layer_checks(seed: int) -> Iterator[tuple[str, list[GradientCheck]]]:
 
 
 def model_and_batch(
-    seed: int, dropout: float, name: str = "mrnn"
+    seed: int, dropout: float, name: str = "mrnn", **choices
 ) -> tuple[ParametricModel, PackedBatch]:
     """Return a small model, and a batch for which it keeps away from its kinks.
 
     dropout : dropped share, the same at all places.
+    choices : fields of its config.
     """
     fields = dataclasses.fields(model_class(name).config_class)
     rates = {one.name: dropout for one in fields if one.name.startswith("dropout_")}
     for attempt in range(1000):
         rng = np.random.default_rng([seed, 3, attempt])
-        model = small_model(rng, name, **rates)
+        model = small_model(rng, name, **rates | choices)
         shared = {"images": SHARED_IMAGES} if isinstance(model, Ranker) else {}
         V, D = len(model.vocabulary), model.config.image_size
         batch = random_batch(rng, V, D, **shared)
@@ -320,10 +323,10 @@ def model_and_batch(
 
 
 def model_case(
-    seed: int, dropout: float = 0.0, name: str = "mrnn"
+    seed: int, dropout: float = 0.0, name: str = "mrnn", **choices
 ) -> list[GradientCheck]:
     """Check every parameter of a whole model, then all of them by projection."""
-    model, batch = model_and_batch(seed, dropout, name)
+    model, batch = model_and_batch(seed, dropout, name, **choices)
     rng = np.random.default_rng([seed, 5])
 
     def loss() -> float:

@@ -95,13 +95,13 @@ def as_float32(model: ParametricModel) -> ParametricModel:
 
 
 def model_comparison(
-    seed: int, dropout: float, name: str = "mrnn"
+    seed: int, dropout: float, name: str = "mrnn", **choices
 ) -> list[GradientCheck]:
     """Compare the gradients of a model by every parameter, with kept memory.
 
     The memory served another batch before, and holds NaN in place of its gradients.
     """
-    model, batch = model_and_batch(seed, dropout, name)
+    model, batch = model_and_batch(seed, dropout, name, **choices)
     single = as_float32(model)
     rng, buffers = np.random.default_rng([seed, 7]), Buffers()
     size = model.config.image_size

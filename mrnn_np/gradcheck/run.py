@@ -5,10 +5,11 @@ Knows: which checks there are. Does not know: what they check.
 
 from collections.abc import Iterator
 
+from mrnn_np.cells import CELLS
 from mrnn_np.gradcheck.cases import DROPOUT, layer_checks, model_case
 from mrnn_np.gradcheck.check import GradientCheck
 from mrnn_np.gradcheck.precision import layer_comparisons, model_comparison
-from mrnn_np.models import MODELS
+from mrnn_np.models import MODELS, Captioner, model_class
 
 
 def run_all(seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
@@ -19,14 +20,31 @@ def run_all(seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
     for name, checks in layer_checks(seed):
         for check in checks:
             yield name, check
-    models = [(name, rate) for name in MODELS for rate in (0.0, *DROPOUT)]
-    for name, rate in models:
-        for check in model_case(seed, rate, name):
-            yield f"{name}, dropout {rate}" if rate else name, check
+    models = list(model_variants())
+    for what, arguments in models:
+        for check in model_case(seed, **arguments):
+            yield what, check
     for name, checks in layer_comparisons(seed):
         for check in checks:
             yield f"float32 {name}", check
-    for name, rate in models:
-        what = f"float32 {name}, dropout {rate}" if rate else f"float32 {name}"
-        for check in model_comparison(seed, rate, name):
-            yield what, check
+    for what, arguments in models:
+        for check in model_comparison(seed, **arguments):
+            yield f"float32 {what}", check
+
+
+def model_variants() -> Iterator[tuple[str, dict]]:
+    """Yield what is checked of the models: a name, and arguments of `model_case`.
+
+    Every model with and without dropout, captioners with tied weights, and the m-RNN
+    with every recurrent cell.
+    """
+    for name in MODELS:
+        for rate in (0.0, *DROPOUT):
+            label = f"{name}, dropout {rate}" if rate else name
+            yield label, {"name": name, "dropout": rate}
+        if issubclass(model_class(name), Captioner):
+            yield f"{name}, tied", {"name": name, "dropout": 0.0, "tied": True}
+    for cell in CELLS:
+        if cell != "relu":
+            choices = {"cell": cell, "recurrent_layers": 2}
+            yield f"mrnn, 2 {cell}", {"name": "mrnn", "dropout": 0.0, **choices}

@@ -5,6 +5,11 @@ A captioner ends in the same output layer, whatever is below it:
     m = forward(words before, image)           (P, M)   the model's own
     P(next word) = softmax(m Wo + bo)          (P, V)   here
 
+or, with transposed weight sharing (`tied`), which has no Wo and V M parameters less,
+
+    x = g(m UI)                                (P, E)   back among the word vectors
+    P(next word) = softmax(x E1^T + bo)        (P, V)
+
 A model is a file of 60 to 200 lines that gives
 
     config_class                        a `CaptionerConfig` with its sizes
@@ -29,10 +34,19 @@ import numpy as np
 
 from mrnn_np.data.batches import PackedBatch
 from mrnn_np.decoding.next_words import best_next_plain, best_of_output
-from mrnn_np.layers import Buffers, log_softmax, output_backward, output_forward
+from mrnn_np.layers import (
+    Buffers,
+    log_softmax,
+    output_backward,
+    output_forward,
+    stanh_backward,
+    stanh_forward,
+)
 from mrnn_np.layers.parameters import Parameter, constant, normal, zeros
 from mrnn_np.models.next_word import NextWordModel
 from mrnn_np.models.parametric import Arrays, Memory, ModelConfig, ParametricModel
+
+TIED_SCALE = 1e-3  # of UI at the start
 
 
 @dataclass(frozen=True)
@@ -42,13 +56,15 @@ class CaptionerConfig(ModelConfig):
     # The output bias starts at the log frequency of every word: the first batches
     # need not learn that "a" is common. False starts it at zero.
     bias_from_counts: bool = field(default=True, kw_only=True)
+    # Transposed weight sharing: the word embedding E1 (V, E) is the output matrix too.
+    tied: bool = field(default=False, kw_only=True)
 
 
 class Captioner(NextWordModel, ParametricModel):
     """A model that gives every next word a probability, given an image.
 
     See `ParametricModel` for how it is made. Its `params` are those of `parameters`,
-    and of the output layer "Wo" (M, V), "bo" (V,).
+    and of the output layer "Wo" (M, V) or, when tied, "UI" (M, E); "bo" (V,).
     """
 
     config_class: type[CaptionerConfig]
@@ -62,7 +78,11 @@ class Captioner(NextWordModel, ParametricModel):
 
     @abstractmethod
     def parameters(self) -> dict[str, Parameter]:
-        """Return shape and first draw of every parameter below the output layer."""
+        """Return shape and first draw of every parameter below the output layer.
+
+        The word embedding is called "E1", (V, E): where weights are tied, it serves
+        twice.
+        """
 
     @abstractmethod
     def forward(
@@ -113,32 +133,48 @@ class Captioner(NextWordModel, ParametricModel):
     def all_parameters(self) -> dict[str, Parameter]:
         """Return shape and first draw of every parameter, the output layer's last.
 
-        Wo starts small, so that the first loss is log V, or the entropy of the word
-        frequencies with `bias_from_counts`.
+        Wo, or UI, starts small, so that the first loss is log V, or the entropy of the
+        word frequencies with `bias_from_counts`.
         """
-        V = len(self.vocabulary)
+        V, own = len(self.vocabulary), self.parameters()
         bias = zeros(V)
         if self.config.bias_from_counts:
             # <pad> and <start> are never predicted; half a count keeps log finite.
             counts = np.maximum(self.vocabulary.counts, 0.5)
             bias = constant(np.log(counts / counts.sum()))
-        return {**self.parameters(), **self.output_parameters(), "bo": bias}
-
-    def output_parameters(self) -> dict[str, Parameter]:
-        """Return the parameters that `output_matrix` is made of.
-
-        The three methods from here are the hook for a model whose output matrix is made
-        of others of its parameters, as transposed weight sharing does.
-        """
-        return {"Wo": normal(self.output_size, len(self.vocabulary), 0.01)}
+        if self.config.tied:
+            E = own["E1"].shape[1]
+            top = {"UI": normal(self.output_size, E, TIED_SCALE)}
+        else:
+            top = {"Wo": normal(self.output_size, V, 0.01)}
+        return {**own, **top, "bo": bias}
 
     def output_matrix(self) -> np.ndarray:
-        """Return the matrix of the output layer, (M, V)."""
-        return self.params["Wo"]
+        """Return the matrix of the output layer: Wo (M, V), or E1 transposed (E, V)."""
+        return self.params["E1"].T if self.config.tied else self.params["Wo"]
 
-    def add_output_gradient(self, dW: np.ndarray, grads: Arrays) -> None:
-        """Add the gradient by the output matrix to those of what it is made of."""
-        grads["Wo"] = dW
+    def to_output(self, m: np.ndarray) -> tuple[np.ndarray, tuple | None]:
+        """Return what is multiplied with the output matrix: m itself unless tied.
+
+            x = g(m UI)     (1504.06692, transposed weight sharing)
+
+        Returns x (P, E), and the cache.
+        """
+        if not self.config.tied:
+            return m, None
+        x, c_x = stanh_forward(m @ self.params["UI"])
+        return x, (m, c_x)
+
+    def from_output(
+        self, dx: np.ndarray, cache: tuple | None, memory: Memory
+    ) -> tuple[np.ndarray, Arrays]:
+        """Return the gradients of m, and of UI if there is one."""
+        if cache is None:
+            return dx, {}
+        m, c_x = cache
+        dz = stanh_backward(dx, c_x)
+        dUI = np.matmul(m.T, dz, out=memory("UI"))
+        return dz @ self.params["UI"].T, {"UI": dUI}
 
     def loss_terms(self, batch: PackedBatch) -> int:
         """Return P, the number of tokens, over which the loss is a mean."""
@@ -146,9 +182,9 @@ class Captioner(NextWordModel, ParametricModel):
 
     def token_losses(self, batch: PackedBatch) -> np.ndarray:
         """Return -log P(target | words before it, image) of each token, (P,) nats."""
-        m, _ = self.forward(batch)
+        x, _ = self.to_output(self.forward(batch)[0])
         return output_forward(
-            m, self.output_matrix(), self.params["bo"], batch.targets
+            x, self.output_matrix(), self.params["bo"], batch.targets
         )[0]
 
     def loss_and_grads(
@@ -166,20 +202,26 @@ class Captioner(NextWordModel, ParametricModel):
         """
         buffers = buffers or Buffers()
         buffers.next_step()
+        p, tied = self.params, self.config.tied
+
+        def memory(name: str) -> np.ndarray:
+            return buffers.like(name, p[name])
+
         m, cache = self.forward(batch, rng)
-        W, P = self.output_matrix(), len(m)
-        logits = buffers.array("logits", (P, W.shape[1]), m.dtype)
-        losses, cache_o = output_forward(m, W, self.params["bo"], batch.targets, logits)
-        dm, dW, dbo = output_backward(
-            np.full(P, 1 / P, losses.dtype),
-            cache_o,
-            buffers.like("output matrix", W),
+        x, cache_x = self.to_output(m)
+        W, P = self.output_matrix(), len(x)
+        logits = buffers.array("logits", (P, W.shape[1]), x.dtype)
+        losses, cache_o = output_forward(x, W, p["bo"], batch.targets, logits)
+        dx, dW, dbo = output_backward(
+            np.full(P, 1 / P, losses.dtype), cache_o, buffers.like("output matrix", W)
         )
-        grads = self.backward(
-            dm, cache, lambda name: buffers.like(name, self.params[name])
-        )
+        dm, grads = self.from_output(dx, cache_x, memory)
+        grads |= self.backward(dm, cache, memory)
+        if tied:  # what the input said is in there already
+            grads["E1"] += dW.T
+        else:
+            grads["Wo"] = dW
         grads["bo"] = dbo
-        self.add_output_gradient(dW, grads)
         return float(losses.mean(dtype=np.float64)), grads
 
     def step(self, tokens: np.ndarray, state: Arrays) -> tuple[np.ndarray, Arrays]:
@@ -190,7 +232,8 @@ class Captioner(NextWordModel, ParametricModel):
         log_probs : (n, V) nats, of the next word; and the new state.
         """
         m, state = self.advance(tokens, state)
-        return log_softmax(m @ self.output_matrix() + self.params["bo"]), state
+        x, _ = self.to_output(m)
+        return log_softmax(x @ self.output_matrix() + self.params["bo"]), state
 
     def best_next(
         self, tokens: np.ndarray, state: Arrays, k: int
@@ -199,7 +242,8 @@ class Captioner(NextWordModel, ParametricModel):
         if self.dtype != np.float32:
             return best_next_plain(self, tokens, state, k)
         m, state = self.advance(tokens, state)
-        return *best_of_output(m, self.output_matrix(), self.params["bo"], k), state
+        x, _ = self.to_output(m)
+        return *best_of_output(x, self.output_matrix(), self.params["bo"], k), state
 
     def refined_features(self, features: np.ndarray) -> np.ndarray:
         """Return what similar images have similar, (n, F), for a search of neighbours.

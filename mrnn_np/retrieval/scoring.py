@@ -86,6 +86,9 @@ class MultimodalScorer:
         self.words = words.astype(np.float32, copy=False)  # (nodes, M)
         self.words *= np.float32(2 / 3)
         log2e = 1 / np.log(2)
+        self.UI = None
+        if model.config.tied:
+            self.UI = (model.params["UI"] * (AMPLITUDE * 2 / 3)).astype(np.float32)
         self.Wo = (model.output_matrix() * (AMPLITUDE * log2e)).astype(np.float32)
         self.bo = (model.params["bo"] * log2e).astype(np.float32)
 
@@ -130,10 +133,11 @@ class MultimodalScorer:
     def blocks_of_m(
         self, features: np.ndarray, words: np.ndarray
     ) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Yield (first node, last node, the multimodal layer of the nodes between).
+        """Yield (first node, last node, what the nodes between send to the output).
 
-        The layer comes without its factor 1.7159, (nodes * B, M) with the images of a
-        node together, and is overwritten by the next block.
+        That is the multimodal layer or, when tied, x = g(m UI). It comes without its
+        factor 1.7159, (nodes * B, M) with the images of a node together, and is
+        overwritten by the next block.
 
         words : (nodes, M), rows of `self.words`.
         """
@@ -145,7 +149,11 @@ class MultimodalScorer:
             m = buffer[: last - first]
             np.add(words[first:last, None], image, out=m)
             np.tanh(m, out=m)
-            yield first, last, m.reshape(-1, words.shape[1])
+            m = m.reshape(-1, words.shape[1])
+            if self.UI is not None:
+                m = m @ self.UI
+                np.tanh(m, out=m)
+            yield first, last, m
 
     def image_terms(self, features: np.ndarray) -> np.ndarray:
         """Return the images' share of the argument of tanh, (B, M) float32."""

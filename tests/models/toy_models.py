@@ -43,14 +43,14 @@ class LastWord(MultimodalCaptioner):
     def parameters(self):
         D, M = self.config.image_size, self.config.word_size
         return {
-            "E": normal(len(self.vocabulary), M, 1.0),
+            "E1": normal(len(self.vocabulary), M, 1.0),
             "Vi": normal(D, M),
             "b": zeros(M),
         }
 
     def forward(self, batch, rng=None):
         p = self.params
-        words, c_words = embedding_forward(batch.tokens, p["E"])
+        words, c_words = embedding_forward(batch.tokens, p["E1"])
         image, c_image = affine_forward(batch.features, p["Vi"], p["b"])
         m, c_m = stanh_forward(words + image[batch.sentence])
         return m, (c_words, c_image, c_m, batch.sentence, len(image))
@@ -61,13 +61,13 @@ class LastWord(MultimodalCaptioner):
         dimage = np.zeros((N, dz.shape[1]), dz.dtype)
         np.add.at(dimage, sentence, dz)
         _, dVi, db = affine_backward(dimage, c_image)
-        return {"E": embedding_backward(dz, c_words, memory("E")), "Vi": dVi, "b": db}
+        return {"E1": embedding_backward(dz, c_words, memory("E1")), "Vi": dVi, "b": db}
 
     def text_start(self, n):
         return {"none": np.zeros((n, 1), self.dtype)}
 
     def text_step(self, tokens, state):
-        return self.params["E"].take(tokens, axis=0), state
+        return self.params["E1"].take(tokens, axis=0), state
 
     def image_terms(self, features):
         return features @ self.params["Vi"] + self.params["b"]
@@ -89,11 +89,11 @@ class Sum(Captioner):
 
     def parameters(self):
         D, S = self.config.image_size, self.config.state_size
-        return {"E": normal(len(self.vocabulary), S, 0.5), "Vi": normal(D, S)}
+        return {"E1": normal(len(self.vocabulary), S, 0.5), "Vi": normal(D, S)}
 
     def forward(self, batch, rng=None):
         p = self.params
-        words, c_words = embedding_forward(batch.tokens, p["E"])
+        words, c_words = embedding_forward(batch.tokens, p["E1"])
         h = batch.features @ p["Vi"]
         m, steps, begin = np.empty_like(words), [], 0
         for n in batch.batch_sizes:
@@ -113,14 +113,14 @@ class Sum(Captioner):
             above[: len(dh)] += dh
             dh = dwords[end - n : end] = stanh_backward(above, c_step)
             end -= n
-        dE = embedding_backward(dwords, c_words, memory("E"))
-        return {"E": dE, "Vi": features.T @ dh}
+        dE = embedding_backward(dwords, c_words, memory("E1"))
+        return {"E1": dE, "Vi": features.T @ dh}
 
     def start(self, features):
         return {"h": features @ self.params["Vi"]}
 
     def advance(self, tokens, state):
-        h, _ = stanh_forward(state["h"] + self.params["E"].take(tokens, axis=0))
+        h, _ = stanh_forward(state["h"] + self.params["E1"].take(tokens, axis=0))
         return h, {"h": h}
 
 
@@ -142,13 +142,13 @@ class TwoTowers(Ranker):
     def parameters(self):
         D, F = self.config.image_size, self.config.joint_size
         return {
-            "E": normal(len(self.vocabulary), F, 0.5),
+            "E1": normal(len(self.vocabulary), F, 0.5),
             "Vi": normal(D, F),
             "b": zeros(F),
         }
 
     def text_tower(self, batch):
-        words, c_words = embedding_forward(batch.targets, self.params["E"])
+        words, c_words = embedding_forward(batch.targets, self.params["E1"])
         total = np.zeros((len(batch.order), words.shape[1]), words.dtype)
         np.add.at(total, batch.sentence, words)
         u, c_u = stanh_forward(total)
@@ -180,9 +180,9 @@ class TwoTowers(Ranker):
         ds[np.diag_indices(N)] -= by_image.sum(axis=1) + by_sentence.sum(axis=0)
         dtotal = stanh_backward(ds @ v, c_u)
         _, dVi, db = affine_backward(stanh_backward(ds.T @ u, c_v), c_z)
-        memory = buffers.like("E", self.params["E"])
+        memory = buffers.like("E1", self.params["E1"])
         dE = embedding_backward(dtotal[sentence], c_words, memory)
-        return float(sum(map(np.sum, violations))) / N, {"E": dE, "Vi": dVi, "b": db}
+        return float(sum(map(np.sum, violations))) / N, {"E1": dE, "Vi": dVi, "b": db}
 
     def margins(self, scores, batch):
         """Return 1 - s_nn + s_nk in row n, and 1 - s_nn + s_kn in column n.
