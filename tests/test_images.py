@@ -374,3 +374,18 @@ def test_strips_make_no_difference(monkeypatch):
         monkeypatch.setattr(images, "STRIP_PIXELS", size)
         for content, expected in zip(contents, at_once, strict=True):
             assert np.array_equal(pixels(content), expected)
+
+
+@pytest.mark.parametrize("claimed", [None, 1 << 28])
+def test_a_picture_in_a_zip_that_unpacks_to_far_more_is_refused_unread(
+    tmp_path, monkeypatch, claimed
+):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.png", bytes(200_000_000))
+    pictures = ImageZip(tmp_path / "set.zip")
+    assert "x.png" in pictures
+    if claimed is not None:  # a list of contents may say anything
+        pictures._members["x.png"].compress_size = claimed
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
+    with pytest.raises(InputError, match=r"set\.zip: x\.png: .*unpack to 200000000"):
+        pictures.open("x.png")

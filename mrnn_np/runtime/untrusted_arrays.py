@@ -146,7 +146,11 @@ def check_members(members: Sequence[zipfile.ZipInfo], size: int, what: str) -> N
             name = ascii(member.filename[:60])
             raise InputError(f"{what}: two members of the name {name}: which one?")
         seen.add(member.filename)
-    unpacked = sum(member.file_size for member in members)
+    check_ratio(sum(member.file_size for member in members), size, what)
+
+
+def check_ratio(unpacked: int, size: int, what: str) -> None:
+    """Refuse `size` bytes that claim to unpack to far more than that."""
     if unpacked > max(SMALL, MOST_SMALLER * size):
         raise InputError(
             f"{what}: {size} bytes that unpack to {unpacked}, at most "
@@ -181,12 +185,15 @@ def read_member(
 
     Raises
     ------
-    InputError : longer, packed in an unusual way, damaged, or encrypted.
+    InputError : longer, or far longer than it is packed; packed in an unusual way,
+        damaged, or encrypted.
     """
     check_method(member, what)
     size = member.file_size
     if size > limit:
         raise InputError(f"{what}: {size} bytes when unpacked, more than {limit}")
+    # How long it is packed is a claim too, but it cannot be longer than all members.
+    check_ratio(size, min(member.compress_size, archive.start_dir), what)
     try:
         with archive.open(member) as stream:
             content = stream.read(size)  # and with the last byte the checksum
