@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mrnn_np.data.dataset import READERS
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mrnn_np"
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("[!.]*/*.md")]
@@ -68,6 +70,12 @@ def test_the_floors_are_the_contract():
     assert re.findall(r'"([^"]+)"', layers) == [
         line for line in lines if not line.startswith("(")
     ]
+
+
+def test_every_data_set_is_in_the_table():
+    table = "".join(row[0] for row in rows("docs/data.md"))
+    for usage, _ in READERS.values():
+        assert usage.split(" or ")[0] in table
 
 
 def test_words_of_the_glossary_are_where_it_says():
