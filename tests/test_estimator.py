@@ -417,9 +417,9 @@ def test_the_example_in_the_documentation():
 
 
 @pytest.mark.slow
-def test_the_grid_search_of_the_readme(capsys):
-    readme = Path(__file__).parents[1] / "README.md"
-    parts = readme.read_text(encoding="utf-8").split("```python\n")[1:]
+def test_the_grid_search_of_the_python_page(capsys):
+    page = Path(__file__).parents[1] / "docs" / "python.md"
+    parts = page.read_text(encoding="utf-8").split("```python\n")[1:]
     blocks = [part.split("```")[0] for part in parts]
     [code] = [block for block in blocks if "MRNNCaptioner" in block]
     X, y = animals(30)

@@ -5,7 +5,8 @@ Every command module has three things: ``EXAMPLE`` (a line that can be pasted),
 of the command that was asked for is imported, so `mrnn-np --help` answers at once.
 
 Results go to stdout, messages to stderr. Exit status: 0 done, 1 failed, 2 wrong use.
-Knows: the list of commands and how an error is shown. Does not know: what they do.
+Knows: the list of commands and how an error is shown. A command's module knows what is
+asked for and how the result is shown. None knows how anything is computed.
 """
 
 import argparse

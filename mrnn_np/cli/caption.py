@@ -1,7 +1,4 @@
-"""`mrnn-np caption`: describe photographs.
-
-Knows: how captions are asked for and shown. Does not know: how they are found.
-"""
+"""`mrnn-np caption`: describe photographs."""
 
 import argparse
 from pathlib import Path

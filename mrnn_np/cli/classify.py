@@ -2,8 +2,6 @@
 
 The quickest check that weights, preprocessing and convolutions fit together: with one
 of them wrong, a cat is no longer a cat.
-
-Knows: how classes are named and shown. Does not know: how they are computed.
 """
 
 EXAMPLE = "mrnn-np classify cat.jpg --cnn efficientnet_lite0"

@@ -4,8 +4,6 @@
 2. A small m-RNN learns to describe drawn scenes, from random weights. It is scored on
    three tasks: captions, images for a sentence, sentences for an image.
 3. A page to look at shows it all.
-
-Knows: the order of the story. Does not know: how any of it is done.
 """
 
 import argparse

@@ -1,7 +1,6 @@
 """`mrnn-np evaluate`: how good are captions on a split of a data set?
 
 The captions are a model's own, or those of any results file (``--captions``).
-Knows: which numbers are reported. Does not know: how they are computed.
 """
 
 import argparse

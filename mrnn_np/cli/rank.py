@@ -1,7 +1,4 @@
-"""`mrnn-np rank`: how well are images found by sentences, and sentences by images?
-
-Knows: what is asked for and how the table looks. Does not know: how it is computed.
-"""
+"""`mrnn-np rank`: how well are images found by sentences, and sentences by images?"""
 
 import argparse
 from pathlib import Path

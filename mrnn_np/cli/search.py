@@ -1,7 +1,4 @@
-"""`mrnn-np search`: images for a sentence, or sentences for a photograph.
-
-Knows: what is asked for and how results are shown. Does not know: how they are found.
-"""
+"""`mrnn-np search`: images for a sentence, or sentences for a photograph."""
 
 import argparse
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,4 @@
-"""`mrnn-np weights`: list, fetch and convert pretrained networks.
-
-Knows: how the list is shown. Does not know: how weights are fetched or converted
-(mrnn_np/convert).
-"""
+"""`mrnn-np weights`: list, fetch and convert pretrained networks."""
 
 EXAMPLE = "mrnn-np weights get efficientnet_lite0"
 

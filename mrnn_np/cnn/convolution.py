@@ -49,7 +49,7 @@ def convolution(
     x : (N, H, W, C) float32 or float64.
     weight : (kh, kw, C / groups, O), same dtype.
     bias : (O,), same dtype.
-    stride : step of the window, one number or (vertical, horizontal).
+    stride : from one window to the next, one number or (vertical, horizontal).
     padding : pixels of zeros around the picture, see `resolve_padding`.
     groups : number of groups that C and O are split into.
     activation : None, ``"relu"`` or ``"relu6"``.

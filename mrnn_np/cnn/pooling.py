@@ -24,7 +24,7 @@ def max_pool(
     Parameters
     ----------
     x : (N, H, W, C) float32 or float64.
-    kernel, stride : window and step, one number or (vertical, horizontal).
+    kernel, stride : window and stride, one number or (vertical, horizontal).
     padding : see `resolve_padding`.
     ceil : whether a last window may hang over the edge, see `count_positions`.
 

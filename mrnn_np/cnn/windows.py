@@ -28,7 +28,8 @@ def resolve_padding(
     ----------
     padding : ``"SAME"``, ``"VALID"``, a number for all four sides, ``(vertical,
         horizontal)``, or ``((top, bottom), (left, right))``.
-    size, kernel, stride : (height, width) of the picture, the window and the step.
+    size, kernel : (height, width) of the picture and of the window.
+    stride : (vertical, horizontal).
 
     Returns ``((top, bottom), (left, right))``.
 
@@ -40,9 +41,9 @@ def resolve_padding(
         return (0, 0), (0, 0)
     if padding == "SAME":
         sides = []
-        for length, window, step in zip(size, kernel, stride, strict=True):
-            count = -(-length // step)
-            total = max(0, (count - 1) * step + window - length)
+        for length, window, s in zip(size, kernel, stride, strict=True):
+            count = -(-length // s)
+            total = max(0, (count - 1) * s + window - length)
             sides.append((total // 2, total - total // 2))
         return sides[0], sides[1]
     if isinstance(padding, str):
@@ -52,11 +53,11 @@ def resolve_padding(
 
 
 def count_positions(
-    length: int, window: int, step: int, padding: Pair, ceil: bool = False
+    length: int, window: int, stride: int, padding: Pair, ceil: bool = False
 ) -> int:
     """Count the positions of a window along one axis.
 
-    ``floor((before + length + after - window) / step) + 1``; with `ceil` the fraction
+    ``floor((before + length + after - window) / stride) + 1``; with `ceil` the fraction
     is rounded up, unless the extra window would start beyond the picture and the
     padding before it (PyTorch's rule: such a window would see nothing).
 
@@ -70,7 +71,7 @@ def count_positions(
             f"a window of {window} does not fit into {length} pixels padded by "
             f"{padding[0]} and {padding[1]}"
         )
-    count = free // step + 1
-    if ceil and free % step and count * step < length + padding[0]:
+    count = free // stride + 1
+    if ceil and free % stride and count * stride < length + padding[0]:
         count += 1
     return count

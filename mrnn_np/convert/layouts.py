@@ -38,7 +38,7 @@ class Layout:
     ignored: tuple[str, ...] = ()
 
 
-# --- AlexNet and VGG in torchvision: numbers count every step, ReLU and pooling too --
+# --- AlexNet and VGG in torchvision: numbers count all layers, ReLU and pooling too ---
 
 ALEXNET_TORCH = {
     "conv1": "features.0",
@@ -63,13 +63,13 @@ def vgg_convolutions(stages: tuple[int, ...]) -> list[str]:
 
 
 def vgg_torch(stages: tuple[int, ...]) -> dict[str, str]:
-    """Name the steps: each convolution and its ReLU count, each stage's pooling too."""
-    stems, step = {}, 0
+    """Number the layers: convolutions, their ReLUs, and each stage's pooling count."""
+    stems, layer = {}, 0
     for stage, count in enumerate(stages, start=1):
         for index in range(1, count + 1):
-            stems[f"conv{stage}_{index}"] = f"features.{step}"
-            step += 2
-        step += 1
+            stems[f"conv{stage}_{index}"] = f"features.{layer}"
+            layer += 2
+        layer += 1
     return {**stems, **VGG_CLASSIFIER}
 
 
@@ -83,12 +83,12 @@ VGG16_FLAX = {
 
 # --- SqueezeNet: eight fire modules of three convolutions between two others ----------
 
-FIRE_TORCH = {2: 3, 3: 4, 4: 6, 5: 7, 6: 9, 7: 10, 8: 11, 9: 12}  # fire 2 is step 3
+FIRE_TORCH = {2: 3, 3: 4, 4: 6, 5: 7, 6: 9, 7: 10, 8: 11, 9: 12}  # fire 2 is layer 3
 SQUEEZENET_TORCH = {
     "conv1": "features.0",
     **{
-        f"fire{number}.{part}": f"features.{step}.{part}"
-        for number, step in FIRE_TORCH.items()
+        f"fire{number}.{part}": f"features.{layer}.{part}"
+        for number, layer in FIRE_TORCH.items()
         for part in ("squeeze", "expand1x1", "expand3x3")
     },
     "conv10": "classifier.1",

@@ -1,7 +1,4 @@
-"""Which reader a weight file needs.
-
-Knows: the endings. Does not know: any format.
-"""
+"""Which reader a weight file needs."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """Who may learn from which image: made splits, and a look at given ones.
 
-Where a data set comes without lists, its images are dealt out by a hash of their
-names: the same on every machine and in every year, whatever the order of the files.
+Where a data set comes without lists, its images are split by a hash of their names: the
+same on every machine and in every year, whatever the order of the files.
 
 Knows: names. Does not know: where they came from.
 """
@@ -24,12 +24,12 @@ def fraction(name: str) -> float:
 def split_by_share(
     names: Sequence[str], dev: float, test: float, label: str
 ) -> dict[str, list[str]]:
-    """Deal out images so that no image ever changes sides when others are added.
+    """Split images so that no image ever changes sides when others are added.
 
     An image is in dev where u = `fraction` of its name is below `dev`, in test where
     dev <= u < dev + test, and else in train. The shares hold on average: of n images
     dev gets n dev +- sqrt(n dev). Where chance leaves a split of a small set empty,
-    `split_by_rank` deals instead.
+    `split_by_rank` takes its place.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def split_by_share(
 def split_by_rank(
     names: Sequence[str], dev: float, test: float, label: str, of: int = 0
 ) -> dict[str, list[str]]:
-    """Deal out exact numbers of images: the lowest hashes are dev, the next are test.
+    """Split by exact numbers: the lowest hashes are dev, the next are test.
 
     Parameters
     ----------

@@ -1,7 +1,4 @@
-"""The two simple ways: always the likeliest word, or a word drawn at random.
-
-Knows: one word after another. Does not know: alternatives (that is beam search).
-"""
+"""The two simple ways: always the likeliest word, or a word drawn at random."""
 
 from collections.abc import Callable
 

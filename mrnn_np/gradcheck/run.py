@@ -1,7 +1,4 @@
-"""Every gradient check there is, one after another: `mrnn-np gradcheck`.
-
-Knows: which checks there are. Does not know: what they check.
-"""
+"""Every gradient check there is, one after another: `mrnn-np gradcheck`."""
 
 from collections.abc import Iterator
 

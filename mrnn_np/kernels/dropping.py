@@ -1,7 +1,4 @@
-"""Dropout from 16 random bits an element, in a single pass.
-
-Knows: numbers to compare. Does not know: where they were drawn.
-"""
+"""Dropout from 16 random bits an element, in a single pass."""
 
 import numpy as np
 from numba import njit

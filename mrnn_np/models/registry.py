@@ -2,8 +2,6 @@
 
 A new model is one file beside this one and one line here. The table holds names, not
 classes, so that nothing is imported before it is needed.
-
-Knows: where a model is. Does not know: models.
 """
 
 import importlib

@@ -1,11 +1,9 @@
 """The choices of a training run, and the TOML file they may come from.
 
-    [model]                       # the fields of MRNNConfig
-    recurrent_size = 256
-    [training]                    # the fields of TrainingConfig
-    learning_rate = 1e-3
-
-Knows: names, types and ranges. Does not know: what a value leads to.
+[model]                       # the fields of MRNNConfig
+recurrent_size = 256
+[training]                    # the fields of TrainingConfig
+learning_rate = 1e-3
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Packed batches and how examples are dealt into them."""
+"""Packed batches and how examples are shuffled into them."""
 
 import numpy as np
 import pytest
@@ -44,9 +44,9 @@ def test_bad_batches_are_refused():
 @given(st.integers(1, 70), st.integers(1, 9), st.integers(0, 5))
 def test_each_example_is_in_exactly_one_batch(count, batch_size, seed):
     lengths = np.random.default_rng(seed).integers(1, 20, count)
-    dealt = shuffled_batches(lengths, batch_size, np.random.default_rng(seed), bucket=3)
-    assert sorted(np.concatenate(dealt).tolist()) == list(range(count))
-    assert max(map(len, dealt)) <= batch_size
+    batches = shuffled_batches(lengths, batch_size, np.random.default_rng(seed), 3)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(count))
+    assert max(map(len, batches)) <= batch_size
     ordered = list(ordered_batches(lengths, batch_size))
     assert sorted(np.concatenate(ordered).tolist()) == list(range(count))
 
@@ -63,8 +63,8 @@ def test_examples_are_shuffled_not_only_batches():
 def test_batches_hold_similar_lengths():
     rng = np.random.default_rng(0)
     lengths = rng.integers(3, 30, 2000)
-    spread = [np.ptp(lengths[rows]) for rows in shuffled_batches(lengths, 50, rng, 16)]
-    assert np.mean(spread) < 6 < 20 < np.ptp(lengths[:50])
+    ranges = [np.ptp(lengths[rows]) for rows in shuffled_batches(lengths, 50, rng, 16)]
+    assert np.mean(ranges) < 6 < 20 < np.ptp(lengths[:50])
 
 
 def test_examples_pick_the_feature_of_each_sentence():

@@ -78,10 +78,10 @@ def test_projection_overlooks_no_more_than_it_says(entries, off):
         for _ in range(tries)
     )
     promised = 1e-7 * entries**0.5 / off
-    spread = (promised * (1 - promised) / tries) ** 0.5
-    assert missed / tries < promised + 3 * spread
+    deviation = (promised * (1 - promised) / tries) ** 0.5
+    assert missed / tries < promised + 3 * deviation
     # The bound is not an empty one: it is reached but for a fifth and a bit of luck.
-    assert missed / tries > 0.7 * promised - 3 * spread
+    assert missed / tries > 0.7 * promised - 3 * deviation
 
 
 def test_three_directions_see_what_one_overlooks():

@@ -41,11 +41,11 @@ def one_by_one(model, features, sentences) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize("spread", [1.0, 30.0, 300.0])
-def test_kernel_equals_its_plain_twin(spread):
+@pytest.mark.parametrize("scale", [1.0, 30.0, 300.0])
+def test_kernel_equals_its_plain_twin(scale):
     # 300: far beyond what 2^x holds in float32, so the maximum must be subtracted.
     rng = np.random.default_rng(0)
-    logits = (spread * rng.standard_normal((6, 40))).astype(np.float32)
+    logits = (scale * rng.standard_normal((6, 40))).astype(np.float32)
     bias = rng.standard_normal(40).astype(np.float32)
     offsets, words = np.array([0, 2, 2, 5]), np.array([3, 39, 0, 7, 7])
     found, expected = np.empty((5, 2), np.float32), np.empty((5, 2))
@@ -53,7 +53,7 @@ def test_kernel_equals_its_plain_twin(spread):
     with np.errstate(all="ignore"):
         chosen_log_probs(logits, bias, offsets, words, 2, found)
     chosen_log_probs_plain(logits, bias, offsets, words, 2, expected)
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=2e-6 * spread)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=2e-6 * scale)
     sums = np.empty(6, np.float32)
     with np.errstate(all="ignore"):
         log_sums(logits, bias, sums)

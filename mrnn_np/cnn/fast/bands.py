@@ -39,7 +39,7 @@ ZERO, ONE = np.int64(0), np.int64(1)
 def panel_plain(vectors, number):
     """Return the first vector of a panel, how many it has, and how many panels.
 
-    The vectors of a layer are dealt out evenly: 7 to panels of 2, 2 and 3.
+    The vectors of a layer are divided evenly: 7 into panels of 2, 2 and 3.
     """
     panels = (vectors + MOST_VECTORS - 1) // MOST_VECTORS
     first = number * vectors // panels
@@ -60,7 +60,7 @@ def panels_of(op, group):
 
 @njit(fastmath=False)
 def fill_offsets(offsets, row, column, left, columns, source, target):
-    """Write down the offsets of the next pixels of a rectangle, for a register block.
+    """Note the offsets of the next pixels of a rectangle, for a register block.
 
     If fewer than PIXELS are left, the last one is noted, and computed, several times.
 

@@ -97,7 +97,7 @@ def depthwise_block_plain(
     memory, offsets, weights, low, high : as for `product_block_plain`.
     shift : added to the offsets of windows and sums: which vector of channels.
     kernel_h, row_stride, kernel_w, column_stride : a window is kernel_h * kernel_w
-        vectors, so many numbers from one row, and from one tap, to the next.
+        vectors, so many numbers from one row, and from one column, to the next.
     first, filter_stride : where the filter's vectors begin, and from each to the next.
     bias : where the vector of biases is.
     """
@@ -106,8 +106,8 @@ def depthwise_block_plain(
         for i in range(kernel_h):
             for j in range(kernel_w):
                 at = offsets[p] + shift + i * row_stride + j * column_stride
-                tap = first + (i * kernel_w + j) * filter_stride
-                sums += memory[at : at + LANES] * weights[tap : tap + LANES]
+                here = first + (i * kernel_w + j) * filter_stride
+                sums += memory[at : at + LANES] * weights[here : here + LANES]
         out = offsets[PIXELS + p] + shift
         memory[out : out + LANES] = np.clip(sums, low, high)
 
@@ -195,15 +195,15 @@ def _product_block(vectors):
             ]
             filters = w.variable(w.at(weights, first))
             with w.loop(kernel_h) as i:
-                down = w.times(i, row_stride)
-                windows = [w.at(memory, offset[p], down) for p in range(PIXELS)]
+                row = w.times(i, row_stride)
+                windows = [w.at(memory, offset[p], row) for p in range(PIXELS)]
                 with w.loop(depth) as k:
                     here = w.advance(filters, LANES * vectors)
-                    row = [w.load(w.at(here, LANES * v)) for v in range(vectors)]
+                    factors = [w.load(w.at(here, LANES * v)) for v in range(vectors)]
                     for p in range(PIXELS):
                         number = w.broadcast(w.number(windows[p], k))
                         for v in range(vectors):
-                            w.add_product(sums[p][v], number, row[v])
+                            w.add_product(sums[p][v], number, factors[v])
             low, high = w.broadcast(low), w.broadcast(high)
             for p in range(PIXELS):
                 for v in range(vectors):
@@ -232,13 +232,13 @@ def _depthwise_block(
         sums = [w.variable(start) for _ in range(PIXELS)]
         filters = w.variable(w.at(weights, first))
         with w.loop(kernel_h) as i:
-            down = w.times(i, row_stride)
-            windows = [w.at(memory, offset[p], shift, down) for p in range(PIXELS)]
+            row = w.times(i, row_stride)
+            windows = [w.at(memory, offset[p], shift, row) for p in range(PIXELS)]
             with w.loop(kernel_w) as j:
-                across = w.times(j, column_stride)
-                tap = w.load(w.advance(filters, filter_stride))
+                column = w.times(j, column_stride)
+                factor = w.load(w.advance(filters, filter_stride))
                 for p in range(PIXELS):
-                    w.add_product(sums[p], w.load(w.at(windows[p], across)), tap)
+                    w.add_product(sums[p], w.load(w.at(windows[p], column)), factor)
         low, high = w.broadcast(low), w.broadcast(high)
         for p in range(PIXELS):
             total = w.clip(w.value(sums[p]), low, high)
@@ -273,9 +273,9 @@ def _depthwise_line(kernel_w, stride_w):
                     vectors.append(w.load(here))
                     here = w.at(here, column_stride)
                 for j in range(kernel_w):
-                    tap = w.load(w.advance(filters, filter_stride))
+                    factor = w.load(w.advance(filters, filter_stride))
                     for p in range(PIXELS):
-                        w.add_product(sums[p], vectors[p * stride_w + j], tap)
+                        w.add_product(sums[p], vectors[p * stride_w + j], factor)
             low, high = w.broadcast(low), w.broadcast(high)
             out = w.at(memory, out)
             for p in range(PIXELS):

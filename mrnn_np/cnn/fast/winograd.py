@@ -21,7 +21,7 @@ Source: Lavin and Gray, "Fast algorithms for convolutional neural networks" (201
 sections 4.1 and 4.3; Winograd, "Arithmetic complexity of computations" (1980).
 
 Here are the equation and, in vectors, the two transforms of one tile; blocks of tiles
-are in winograd_steps.py.
+are in winograd_blocks.py.
 
 Knows: filters 3 x 3, stride 1, tiles. Does not know: networks.
 """
@@ -102,19 +102,19 @@ def winograd_plain(
         padding, x.shape[1:3], (3, 3), (1, 1)
     )
     height, width = x.shape[1] + top + bottom - 2, x.shape[2] + left + right - 2
-    down, across = -(-height // TILE), -(-width // TILE)
+    rows, columns = -(-height // TILE), -(-width // TILE)  # of tiles
     # Zeros below and to the right fill the last tiles.
-    bottom += down * TILE - height
-    right += across * TILE - width
+    bottom += rows * TILE - height
+    right += columns * TILE - width
     padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
     tiles = np.lib.stride_tricks.sliding_window_view(padded, (6, 6), axis=(1, 2))
-    tiles = tiles[:, ::TILE, ::TILE]  # (N, down, across, C, 6, 6)
+    tiles = tiles[:, ::TILE, ::TILE]  # (N, rows, columns, C, 6, 6)
     v = B_T @ tiles @ B_T.T
     u = G @ weight.transpose(2, 3, 0, 1) @ G.T  # (C, O, 6, 6)
     m = np.einsum("nyxcij,coij->nyxoij", v, u)
-    y = A_T @ m @ A_T.T  # (N, down, across, O, 4, 4)
-    y = y.transpose(0, 1, 4, 2, 5, 3)  # (N, down, 4, across, 4, O)
-    out = y.reshape(len(x), down * TILE, across * TILE, -1)[:, :height, :width]
+    y = A_T @ m @ A_T.T  # (N, rows, columns, O, 4, 4)
+    y = y.transpose(0, 1, 4, 2, 5, 3)  # (N, rows, 4, columns, 4, O)
+    out = y.reshape(len(x), rows * TILE, columns * TILE, -1)[:, :height, :width]
     return add_bias(out.astype(x.dtype), bias, activation)
 
 

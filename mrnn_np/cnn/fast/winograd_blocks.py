@@ -63,17 +63,17 @@ def multiply_item(op, item, memory, weights, offsets, scratch):
 @njit(fastmath=False)
 def _tiles(op):
     """Return the number of tiles of all images."""
-    down = (op.out_height + TILE - 1) // TILE
-    return op.count * down * ((op.out_width + TILE - 1) // TILE)
+    rows = (op.out_height + TILE - 1) // TILE
+    return op.count * rows * ((op.out_width + TILE - 1) // TILE)
 
 
 @njit(fastmath=False)
 def _corner(op, tile):
     """Return image, first line and first column of the outputs of a tile."""
-    down = (op.out_height + TILE - 1) // TILE
-    across = (op.out_width + TILE - 1) // TILE
-    n, tile = tile // (down * across), tile % (down * across)
-    return n, TILE * (tile // across), TILE * (tile % across)
+    rows = (op.out_height + TILE - 1) // TILE
+    columns = (op.out_width + TILE - 1) // TILE
+    n, tile = tile // (rows * columns), tile % (rows * columns)
+    return n, TILE * (tile // columns), TILE * (tile % columns)
 
 
 @njit(fastmath=False)

@@ -205,7 +205,7 @@ def test_what_there_is_no_kernel_for_is_left_over():
     assert check(wide, x, weights).rest  # windows that see nothing
 
 
-def test_any_layer_can_be_tapped_and_places_are_used_again():
+def test_any_layer_can_be_tapped_and_memory_is_used_again():
     layers = [
         *FIRES[:-1],
         Layer("again", "convolution", ("sum",), 4, kernel=3, stride=2, padding="SAME"),

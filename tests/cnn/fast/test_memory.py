@@ -81,7 +81,7 @@ def test_arrays_begin_with_a_line_of_the_cache():
 
 
 def test_filters_in_panels():
-    """Seven vectors are dealt out to panels of 2, 2 and 3, row by row."""
+    """Seven vectors are divided into panels of 2, 2 and 3, row by row."""
     filters = np.arange(2.0 * 7 * LANES).reshape(2, -1).astype(np.float32)
     got = in_panels(filters)
     edges = [0, 2 * LANES, 4 * LANES, 7 * LANES]
