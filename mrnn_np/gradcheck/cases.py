@@ -45,7 +45,7 @@ SHARED_IMAGES = (0, 1, 1, 3, 4)
 # Dropped shares: at 0.5 what is dropped and what is kept could be mixed up unseen.
 DROPOUT = (0.2, 0.8)
 # Matrices that start too small for a gradient check, and how much larger they are here.
-LARGER = {"Wo": 30, "UI": 300}
+LARGER = {"Wo": 30, "UI": 300, "W": 2}
 Arrays = dict[str, np.ndarray]
 
 
@@ -165,9 +165,8 @@ def small_model(
     model = cls(cls.config_class(**given | choices), vocabulary, rng, dtype=dtype)
     # Larger than the start of a training, so that no gradient is close to zero.
     for key, value in model.params.items():
-        if key in LARGER:
-            value *= LARGER[key]
-        elif value.ndim == 1 and key != "bo":
+        value *= LARGER.get(key.rpartition(".")[2], 1)  # "W" of a stack is "1.W"
+        if (value.ndim == 1 and key != "bo") or key.endswith("peep"):
             value += 0.1
     return model
 

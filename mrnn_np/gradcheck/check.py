@@ -102,9 +102,9 @@ def check_gradient(
     Returns
     -------
     One `GradientCheck` a parameter, with its worst entry. Entries are compared
-    relative to the larger of the two values, or to a hundredth of the largest entry
-    of that gradient: below that, the rounding of f itself would be measured (with a
-    thousandth, 1 of 120 right models failed).
+    relative to the larger of the two values, or to a tenth of the largest entry of that
+    gradient: below that, the rounding of f itself would be measured (with a hundredth,
+    right m-RNNs with LSTM cells were off by up to 2.6e-6, with a tenth by 2e-7).
 
     Raises
     ------
@@ -122,7 +122,7 @@ def check_gradient(
         count = x.size if entries is None else min(entries, x.size)
         if count < 1:
             raise ValueError(f"{name}: no entry of it would be checked")
-        scale = max(1e-2 * float(np.abs(dx).max()), SMALLEST_SCALE)
+        scale = max(0.1 * float(np.abs(dx).max()), SMALLEST_SCALE)
         worst = None
         for flat in rng.choice(x.size, count, replace=False):
             i = tuple(int(k) for k in np.unravel_index(flat, x.shape))

@@ -43,5 +43,4 @@ def model_variants() -> Iterator[tuple[str, dict]]:
             yield f"{name}, tied", {"name": name, "dropout": 0.0, "tied": True}
     for cell in CELLS:
         if cell != "relu":
-            choices = {"cell": cell, "recurrent_layers": 2}
-            yield f"mrnn, 2 {cell}", {"name": "mrnn", "dropout": 0.0, **choices}
+            yield f"mrnn, {cell}", {"name": "mrnn", "dropout": 0.0, "cell": cell}
