@@ -106,8 +106,8 @@ def perplexity_part(nats: np.ndarray, tokens: np.ndarray) -> Part:
     """Return the part of perplexity; nats and tokens : (N,), added over sentences."""
 
     def score(sums: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore"):  # infinite, as in `perplexity`
-            return np.exp(sums[..., :1] / sums[..., 1:])
+        means = sums[..., :1] / sums[..., 1:]
+        return np.reshape([perplexity(mean) for mean in means.flat], means.shape)
 
     return Part(["perplexity"], np.column_stack([nats, tokens]), score)
 

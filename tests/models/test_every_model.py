@@ -1,17 +1,17 @@
 """What must hold for every model of the registry, with nothing said of any of them.
 
-Two toy models (toy_models.py) run through it too: whatever works for them works for the
+Toy models (toy_models.py) run through it too: whatever works for them works for the
 next one. A new model needs no test here, only its own equations in a file of its own.
+What is asked of rankers alone is in test_every_ranker.py.
 """
-
-import dataclasses
 
 import numpy as np
 import pytest
+import toy_models
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from toy_models import choices, drawn
 
-from mrnn_np.cells import CELLS
 from mrnn_np.data.batches import Examples, pack
 from mrnn_np.data.vocabulary import END, SPECIALS, START, UNK
 from mrnn_np.decoding import beam_search
@@ -20,50 +20,24 @@ from mrnn_np.estimator import MRNNCaptioner
 from mrnn_np.gradcheck.cases import model_case, small_model
 from mrnn_np.gradcheck.precision import model_comparison
 from mrnn_np.models import (
-    MODELS,
     MRNN,
     Captioner,
     Ensemble,
     MultimodalCaptioner,
+    Ranker,
     load_model,
 )
 from mrnn_np.models.registry import model_class, model_name
 from mrnn_np.retrieval import pair_scores
+from mrnn_np.runtime.errors import InputError
 from mrnn_np.training import Trainer, TrainingConfig
 
-TOYS = {
-    "last_word": ("toy_models", "LastWord"),
-    "sum": ("toy_models", "Sum"),
-}
-CAPTIONERS = [name for name in MODELS if issubclass(model_class(name), Captioner)]
-NAMES = [*CAPTIONERS, *TOYS]
+NAMES, RANKERS = toy_models.names_of(Captioner), toy_models.names_of(Ranker)
 # With tied weights too, and the m-RNN with other cells: the name, then the choices.
-EVERY = [*NAMES, *(f"{name} tied" for name in NAMES), "mrnn gru", "mrnn lstm tied"]
-
-
-@pytest.fixture(autouse=True)
-def toys(monkeypatch):
-    """Add the toy models to the registry: one line each, as for any model."""
-    for name, place in TOYS.items():
-        monkeypatch.setitem(MODELS, name, place)
-
-
-def choices(name):
-    """Return the name of a model, and what else was chosen."""
-    name, *chosen = name.split()
-    given = {"tied": True} if "tied" in chosen else {}
-    cells = [one for one in chosen if one in CELLS]
-    return name, given | ({"cell": cells[0]} if cells else {})
-
-
-def drawn(name, seed=0, dtype=np.float32):
-    """Return a model whose words depend on image and history, and some images."""
-    rng = np.random.default_rng(seed)
-    name, chosen = choices(name)
-    model = small_model(rng, name, dtype, **chosen)
-    features = rng.standard_normal((7, model.config.image_size)).astype(dtype)
-    model.set_feature_statistics(features)
-    return model, features
+TIED = [f"{name} tied" for name in NAMES]
+CAPTIONERS = [*NAMES, *TIED, "mrnn gru", "mrnn lstm tied"]
+EVERY = [*CAPTIONERS, *RANKERS]
+pytestmark = pytest.mark.usefixtures("toys")
 
 
 def some_sentences(count, seed=0, longest=6):
@@ -100,7 +74,7 @@ def test_the_registry_knows_its_class_and_its_parameters(name):
     assert all(value.dtype == np.float32 for value in model.params.values())
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", CAPTIONERS)
 def test_stepping_equals_the_forward_pass(name):
     model, features = drawn(name, dtype=np.float64)
     for words, image in zip(some_sentences(5), features, strict=False):
@@ -115,7 +89,7 @@ def test_stepping_equals_the_forward_pass(name):
             np.testing.assert_allclose(-log_probs[0, target], loss, rtol=1e-10)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", CAPTIONERS)
 def test_the_batch_a_sentence_is_in_makes_no_difference(name):
     model, features = drawn(name, dtype=np.float64)
     sentences, standard = some_sentences(7), model.standardise(features)
@@ -128,7 +102,7 @@ def test_the_batch_a_sentence_is_in_makes_no_difference(name):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", CAPTIONERS)
 def test_beam_search_equals_the_plain_one_and_never_says_unk(name, dtype):
     model, features = drawn(name, dtype=dtype)
     model.params["bo"][UNK] += 4  # the likeliest word nearly everywhere
@@ -160,7 +134,7 @@ def unequal(captions):
     return [c.tokens for c, is_alone in zip(captions, kept, strict=False) if is_alone]
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", CAPTIONERS)
 def test_all_pairs_at_once_equal_pair_by_pair(name):
     model, features = drawn(name)
     sentences = some_sentences(12)
@@ -179,10 +153,21 @@ def test_a_checkpoint_comes_back_as_it_was(name, tmp_path):
     back = load_model(tmp_path / "m.npz")
     assert type(back) is type(model) and back.config == model.config
     assert back.fingerprint() == model.fingerprint()
-    assert back.caption(features) == model.caption(features)
+    scores = [pair_scores(m, features, some_sentences(5))[0] for m in (model, back)]
+    np.testing.assert_array_equal(*scores)
 
 
 @pytest.mark.parametrize("name", EVERY)
+def test_each_parameter_counts_in_the_fingerprint(name):
+    model, _ = drawn(name)
+    prints = {model.fingerprint()}
+    for value in (*model.params.values(), model.feature_mean, model.feature_scale):
+        value.flat[-1] += 1
+        prints.add(model.fingerprint())
+    assert len(prints) == len(model.params) + 3
+
+
+@pytest.mark.parametrize("name", CAPTIONERS)
 def test_an_ensemble_is_the_mean_of_its_members(name):
     members = [drawn(name, seed)[0] for seed in (1, 2)]
     members[1].vocabulary = members[0].vocabulary
@@ -199,21 +184,10 @@ def test_an_ensemble_is_the_mean_of_its_members(name):
     assert both.caption(features)[0].tokens is not None
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", CAPTIONERS)
 def test_a_few_sentences_are_overfitted(name):
     model, features = drawn(name)
-    model = type(model)(
-        dataclasses.replace(
-            model.config,
-            **{
-                field.name: 24
-                for field in dataclasses.fields(model.config)
-                if field.name.endswith("_size") and field.name != "image_size"
-            },
-        ),
-        model.vocabulary,
-        np.random.default_rng(0),
-    )
+    model = toy_models.with_room(model)
     model.set_feature_statistics(features)
     # Each word follows one other only, so that even the last word alone would do.
     sentences = [[4 + n, 11 - n] for n in range(3)]
@@ -230,7 +204,7 @@ def test_a_few_sentences_are_overfitted(name):
         assert caption.tokens == tuple(words[i] for i in sentence)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *RANKERS])
 def test_the_estimator_clones_and_searches_a_grid(name):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((18, 4)).astype(np.float32)
@@ -243,7 +217,12 @@ def test_the_estimator_clones_and_searches_a_grid(name):
     search = GridSearchCV(captioner, {"learning_rate": [1e-3, 1e-2]}, cv=2)
     search.fit(X, y)
     assert type(search.best_estimator_.model_) is model_class(name)
-    assert len(search.predict(X)) == 18 and np.isfinite(search.score(X, y))
+    assert np.isfinite(search.score(X, y))
+    if name in NAMES:
+        assert len(search.predict(X)) == 18
+        return
+    with pytest.raises(InputError, match=f"model '{name}' .* cannot speak: use rank"):
+        search.predict(X)
 
 
 @pytest.mark.parametrize("missing", ["backward", "text_step", "output_size"])

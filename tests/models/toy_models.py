@@ -5,11 +5,15 @@ what they say: the tests of all models (test_every_model.py, test_every_ranker.p
 over them too.
 """
 
+import dataclasses
+import importlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from mrnn_np.cells import CELLS
 from mrnn_np.data.batches import pack
+from mrnn_np.gradcheck.cases import small_model
 from mrnn_np.layers import (
     Buffers,
     affine_backward,
@@ -20,10 +24,55 @@ from mrnn_np.layers import (
     stanh_forward,
 )
 from mrnn_np.layers.parameters import normal, zeros
+from mrnn_np.models import MODELS
 from mrnn_np.models.captioner import Captioner, CaptionerConfig
 from mrnn_np.models.multimodal import MultimodalCaptioner
 from mrnn_np.models.parametric import ModelConfig
 from mrnn_np.models.ranker import Ranker, negatives
+
+TOYS = {
+    "last_word": ("toy_models", "LastWord"),
+    "sum": ("toy_models", "Sum"),
+    "two_towers": ("toy_models", "TwoTowers"),
+}
+
+
+def names_of(kind):
+    """Return the names of the models of the registry, and of the toys, of a kind."""
+    return [
+        name
+        for name, (module, cls) in {**MODELS, **TOYS}.items()
+        if issubclass(getattr(importlib.import_module(module), cls), kind)
+    ]
+
+
+def choices(name):
+    """Return the name of a model, and what else was chosen."""
+    name, *chosen = name.split()
+    given = {"tied": True} if "tied" in chosen else {}
+    cells = [one for one in chosen if one in CELLS]
+    return name, given | ({"cell": cells[0]} if cells else {})
+
+
+def drawn(name, seed=0, dtype=np.float32):
+    """Return a model that images and words make a difference to, and some images."""
+    rng = np.random.default_rng(seed)
+    name, chosen = choices(name)
+    model = small_model(rng, name, dtype, **chosen)
+    features = rng.standard_normal((7, model.config.image_size)).astype(dtype)
+    model.set_feature_statistics(features)
+    return model, features
+
+
+def with_room(model):
+    """Return a model of the kind whose layers have 24 units each, not yet trained."""
+    sizes = {
+        field.name: 24
+        for field in dataclasses.fields(model.config)
+        if field.name.endswith("_size") and field.name != "image_size"
+    }
+    config = dataclasses.replace(model.config, **sizes)
+    return type(model)(config, model.vocabulary, np.random.default_rng(0))
 
 
 @dataclass(frozen=True)
