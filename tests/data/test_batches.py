@@ -20,6 +20,9 @@ def test_pack_by_hand():
     assert batch.sentence.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 0]
     assert batch.order.tolist() == [1, 2, 0]
     assert batch.features.ravel().tolist() == [20, 30, 10]
+    assert batch.image.tolist() == [1, 2, 0]  # every one has its own
+    shared = pack([[4], [4, 5, 6], [4, 7]], np.zeros((3, 1)), np.array([5, 8, 5]))
+    assert shared.image.tolist() == [8, 5, 5]
 
 
 @given(st.lists(st.lists(st.integers(4, 50), max_size=12), min_size=1, max_size=9))

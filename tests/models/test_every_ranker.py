@@ -14,8 +14,16 @@ from toy_models import drawn
 from mrnn_np.data.batches import Examples, pack
 from mrnn_np.data.vocabulary import SPECIALS
 from mrnn_np.gradcheck import run as gradcheck
-from mrnn_np.models import Ensemble, NextWordModel, Ranker, load_model, must_speak
+from mrnn_np.models import (
+    Ensemble,
+    NextWordModel,
+    Ranker,
+    load_model,
+    must_speak,
+    ranker,
+)
 from mrnn_np.retrieval import first_ranks, pair_scores, pairs, relevance
+from mrnn_np.retrieval.protocol import normalising
 from mrnn_np.retrieval.search import images_for_sentence, sentences_for_image
 from mrnn_np.retrieval.shortlist import guess_likelihoods
 from mrnn_np.runtime.errors import InputError
@@ -30,10 +38,11 @@ pytestmark = [
 ]
 
 
-def two_words_each(count):
-    """Return sentences of two words, no two of the same words."""
+def some_sentences(count):
+    """Return sentences of one to three words, no two of the same words."""
     words = range(len(SPECIALS), len(SPECIALS) + 10)
-    return list(map(list, itertools.combinations(words, 2)))[:count]
+    of_length = [itertools.combinations(words, length) for length in (2, 3, 1)]
+    return [list(next(of_length[n % 3])) for n in range(count)]
 
 
 def examples_of(model, images=12):
@@ -41,7 +50,7 @@ def examples_of(model, images=12):
     shape = images, model.config.image_size
     features = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
     model.set_feature_statistics(features)
-    sentences, image = two_words_each(2 * images), np.arange(2 * images) // 2
+    sentences, image = some_sentences(2 * images), np.arange(2 * images) // 2
     return Examples(sentences, image, model.standardise(features)), features
 
 
@@ -52,7 +61,7 @@ def config(**choices):
 
 def test_a_pair_scores_the_same_whatever_stands_beside_it(name):
     model, features = drawn(name, dtype=np.float64)
-    sentences = [*two_words_each(5), [4], [5, 6, 7, 4]]
+    sentences = [*some_sentences(5), [4], [5, 6, 7, 4]]
     standard = model.standardise(features)
     together = model.pair_scores(standard, sentences)
     assert together.shape == (7, 7) and together.std() > 0.01
@@ -65,7 +74,7 @@ def test_a_pair_scores_the_same_whatever_stands_beside_it(name):
 def test_the_matrix_of_all_pairs_is_the_models_own(name, monkeypatch):
     monkeypatch.setattr(pairs, "RANKED", 3)
     model, features = drawn(name)
-    sentences = two_words_each(6)
+    sentences = some_sentences(6)
     scores, work = pair_scores(model, features, sentences, Workers(jobs=2))
     expected = model.pair_scores(model.standardise(features), sentences)
     assert scores.dtype == np.float32
@@ -77,11 +86,13 @@ def test_the_matrix_of_all_pairs_is_the_models_own(name, monkeypatch):
     assert found.best.tolist() == np.argsort(-expected[:, 0])[:4].tolist()
     np.testing.assert_allclose(found.scores, np.sort(expected[:, 0])[::-1][:4], 1e-5)
     assert found.log_probs is None
+    columns, normalisers = normalising(model, features)  # nothing is computed besides
+    assert len(columns) == 0 and normalisers(scores) == {"score": None}
 
 
 def test_a_stopped_matrix_goes_on(name, tmp_path, monkeypatch):
     monkeypatch.setattr(pairs, "RANKED", 2)
-    (model, features), sentences = drawn(name), two_words_each(6)
+    (model, features), sentences = drawn(name), some_sentences(6)
     whole, _ = pair_scores(model, features, sentences, ONE)
     honest, path = type(model).pair_scores, tmp_path / "s.npz"
     seen = []
@@ -110,7 +121,7 @@ def test_a_stopped_matrix_goes_on(name, tmp_path, monkeypatch):
 def test_sentences_of_one_image_are_not_set_against_each_other(name):
     model, features = drawn(name, dtype=np.float64)
     standard = np.tile(model.standardise(features)[:1], (6, 1))
-    of_one = pack(two_words_each(6), standard, np.zeros(6, int))
+    of_one = pack(some_sentences(6), standard, np.zeros(6, int))
     of_six = dataclasses.replace(of_one, image=np.arange(6))
     assert model.loss_and_grads(of_one)[0] < model.loss_and_grads(of_six)[0]
 
@@ -188,6 +199,23 @@ def test_training_counts_every_pair_once(name):
     assert entry["train_loss"] == pytest.approx(np.average(losses, weights=counts))
 
 
+def test_on_dev_every_pair_counts_once(name, monkeypatch):
+    monkeypatch.setattr(ranker, "EVALUATION_BATCH", 10)  # of 24: the last has 4
+    model, _ = drawn(name)
+    examples, _ = examples_of(model)
+    honest, seen = model.loss_and_grads, []
+
+    def listens(batch):
+        seen.append((honest(batch)[0], len(batch.order)))
+        return honest(batch)
+
+    model.loss_and_grads = listens
+    mean = model.mean_loss(examples)
+    losses, counts = zip(*seen, strict=True)
+    assert sorted(counts) == [4, 10, 10] and len(set(losses)) == 3
+    assert mean == pytest.approx(np.average(losses, weights=counts))
+
+
 def test_a_loss_that_is_no_number_ends_the_training_a_large_one_does_not(name):
     model, _ = drawn(name)
     examples, _ = examples_of(model)
@@ -208,7 +236,7 @@ def test_it_cannot_speak(name):
     with pytest.raises(InputError, match="model 1 of the ensemble is a ranker"):
         Ensemble([model, model])
     with pytest.raises(InputError, match="leave --shortlist out"):
-        guess_likelihoods(model, features, two_words_each(3), np.random.default_rng(0))
+        guess_likelihoods(model, features, some_sentences(3), np.random.default_rng(0))
 
 
 def test_every_gradient_check_takes_it(name, monkeypatch):
