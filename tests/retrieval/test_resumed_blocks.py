@@ -9,7 +9,9 @@ from mrnn_np.runtime.parts import Parts
 from mrnn_np.runtime.workers import Workers
 
 
-@pytest.mark.parametrize(("before", "after"), [((2, 99), (5, 99)), ((3, 20), (3, 45))])
+@pytest.mark.parametrize(
+    ("before", "after"), [((2, 99), (5, 99)), ((2, 99), (4, 99)), ((3, 20), (3, 45))]
+)
 def test_blocks_of_another_size_are_not_mistaken(before, after, tmp_path, monkeypatch):
     rng = np.random.default_rng(1)
     model, sentences = small_model(), some_sentences(rng, 30)
