@@ -47,7 +47,7 @@ def names_of(kind):
 
 
 def choices(name):
-    """Return the name of a model, and what else was chosen: "mrnn lstm tied"."""
+    """Return the name of a model, and what else was chosen."""
     name, *chosen = name.split()
     given = {"tied": True} if "tied" in chosen else {}
     cells = [one for one in chosen if one in CELLS]
