@@ -18,7 +18,7 @@ from mrnn_np.decoding.caption import LONGEST, Caption, make_caption
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.parts import Parts, fingerprint
-from mrnn_np.runtime.progress import progress, say
+from mrnn_np.runtime.progress import progress
 from mrnn_np.runtime.untrusted_arrays import array_of
 from mrnn_np.runtime.workers import THREADS, Workers
 
@@ -125,16 +125,10 @@ def search_blocks(
     )
     if label:
         results = progress(results, len(missing), label, "block")
-    try:
+    with parts.told_when_stopped("what was searched", "the same command goes on"):
         for number, captions in results:  # in the order in which they are done
             found[missing[number]] = captions
             save_block(parts, f"block-{missing[number]}", search.model, captions)
-    except KeyboardInterrupt:
-        if parts.folder is not None and parts.folder.is_dir():
-            say(
-                f"what was searched is kept in {parts.folder}: the same command goes on"
-            )
-        raise
     return list(itertools.chain.from_iterable(found))
 
 
