@@ -20,7 +20,7 @@ import contextlib
 import functools
 import re
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mrnn_np.features.extractors import identity, load_extractor
+from mrnn_np.features.extractors import load_extractor
+from mrnn_np.features.identity import identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.images import load_image, send_images
 from mrnn_np.runtime.errors import InputError
@@ -102,7 +103,8 @@ def _extract(images, names, extractor, path, workers, resume, dataset) -> Featur
             f"{path}: pictures replaced since their features were computed: "
             f"{len(changed)} ({some}); computing these anew"
         )
-        done = [without(features, changed) for features in done]
+        gone = set(changed)
+        done = [f.only([n for n in f.names if n not in gone]) for f in done]
     have = {name for features in done for name in features.names}
     missing = [name for name in names if name not in have]
     if missing and not any(name in images for name in missing):
@@ -173,20 +175,6 @@ def replaced(
             if images.checksum(name) != known[name]:
                 changed.append(name)
     return changed
-
-
-def without(features: Features, names: Collection[str]) -> Features:
-    """Return features without the rows of these images."""
-    keep = np.array([name not in names for name in features.names], bool)
-    return Features(
-        [name for name in features.names if name not in names],
-        features.matrix[keep],
-        features.extractor,
-        features.dataset,
-        features.failed,
-        features.source,
-        {n: value for n, value in features.checksums.items() if n not in names},
-    )
 
 
 def blocks_to_do(
