@@ -8,7 +8,8 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 import mrnn_np as mr
-from mrnn_np.features.extractors import check_same_extractor, identity
+from mrnn_np.features.extractors import check_same_extractor
+from mrnn_np.features.identity import identity
 from mrnn_np.runtime.storage import weights_folder
 
 DATA = Path(

@@ -7,7 +7,6 @@ from mrnn_np.cli.inputs import (
     add_beam,
     add_checkpoint,
     beam_width,
-    load_extractor_of,
     load_features,
     load_models,
     positive,
@@ -58,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the captions of every image that can be read; 1 if one could not."""
+    from mrnn_np.features.extractors import extractor_of
     from mrnn_np.images import load_image
     from mrnn_np.models import must_speak
     from mrnn_np.runtime.errors import InputError
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     args.beam = beam_width(args)
     names = args.checkpoint or [DEFAULT_MODEL]
     model = must_speak(load_models(names), together(names))
-    extractor = load_extractor_of(model, together(names))
+    extractor = extractor_of(model.extractor, together(names))
     consensus = load_consensus(args, model) if args.rerank else None
     failed, results = 0, []
     for number, path in enumerate(args.images):
@@ -124,11 +124,9 @@ def load_consensus(args: argparse.Namespace, model):
     """Return the training images of --rerank, as the model sees them."""
     from mrnn_np.data import load_dataset
     from mrnn_np.decoding.consensus import Consensus
-    from mrnn_np.features.extractors import check_same_extractor
 
     dataset = load_dataset(args.rerank)
-    features = load_features(args.rerank_features)
-    check_same_extractor(features.extractor, model.extractor, features.source)
+    features = load_features(args.rerank_features, model)
     return Consensus.of_training_split(model, dataset, features)
 
 

@@ -81,7 +81,7 @@ def describe_photographs(paths: list[str], page) -> bool:
 
     Without the CNN's weights the demo still goes on to its second part.
     """
-    from mrnn_np.cli.inputs import load_extractor_of
+    from mrnn_np.features.extractors import extractor_of
     from mrnn_np.models import load_model
     from mrnn_np.runtime.errors import InputError
 
@@ -90,7 +90,7 @@ def describe_photographs(paths: list[str], page) -> bool:
     images = photographs(paths)
     try:
         model = load_model(SHIPPED)
-        extractor = load_extractor_of(model, SHIPPED)
+        extractor = extractor_of(model.extractor, SHIPPED)
     except InputError as error:
         say(f"mrnn-np: error: {error}")
         page.section("Photographs", f"Left out: {error}")
@@ -120,7 +120,8 @@ def train_on_scenes(epochs: int, page) -> None:
 
     from mrnn_np.data import load_dataset
     from mrnn_np.evaluation import evaluate
-    from mrnn_np.features.extractors import identity, load_extractor
+    from mrnn_np.features.extractors import load_extractor
+    from mrnn_np.features.identity import identity
     from mrnn_np.features.matrix import Features
     from mrnn_np.models import MRNNConfig
     from mrnn_np.report import add_retrieval, caption_wall, line_chart, table

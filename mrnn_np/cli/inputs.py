@@ -20,6 +20,7 @@ def files_read(args: argparse.Namespace) -> list[Path]:
     Of a data set that is a folder nothing is listed: what lies in it is no output of
     this project, and so never replaced (`mrnn_np.runtime.outputs`).
     """
+    from mrnn_np.features.joined import part_names
     from mrnn_np.runtime.storage import cache_folder, weights_folder
 
     options, paths = vars(args), []
@@ -29,7 +30,7 @@ def files_read(args: argparse.Namespace) -> list[Path]:
     for name in options.get("checkpoint") or ():
         paths += [name, weights_folder() / f"{name}.npz"]  # a file or a shipped model
     cnn = options.get("cnn") or ""
-    for name in (cnn, *cnn.split("+")) if cnn else ():
+    for name in (cnn, *part_names(cnn)) if cnn else ():
         paths += [name, cache_folder() / "cnn" / f"{name}.npz"]
     for name in ("dataset", "rerank"):
         place = (options.get(name) or "").partition(":")[2]
@@ -140,18 +141,30 @@ def beam_width(args: argparse.Namespace) -> int:
     return args.beam
 
 
-def load_features(paths: Sequence[Path]):
+def load_features(paths: Sequence[Path], model=None):
     """Return the `Features` of one file, or of several joined.
 
     A line on stderr says when joining leaves images out.
+
+    Parameters
+    ----------
+    model : that will see them; None where it has yet to learn.
+
+    Raises
+    ------
+    InputError : one that cannot be read, or features of another CNN than the model's.
     """
+    from mrnn_np.features.extractors import check_same_extractor
+    from mrnn_np.features.joined import join_features
     from mrnn_np.features.matrix import Features
     from mrnn_np.runtime.progress import say
 
-    features = Features.join([Features.load(path) for path in paths])
+    features = join_features([Features.load(path) for path in paths])
     if len(paths) > 1 and features.failed:
         name, reason = next(iter(features.failed.items()))
         say(f"{len(features.failed)} images are left out; {name}: {reason}")
+    if model is not None and model.extractor is not None:
+        check_same_extractor(features.extractor, model.extractor, features.source)
     return features
 
 
@@ -179,41 +192,13 @@ def load_scoring(args: argparse.Namespace) -> tuple:
 
     Raises
     ------
-    InputError : one that cannot be read, or features of another CNN than the model's.
+    InputError : one that cannot be read, or see `load_features`.
     """
     from mrnn_np.data import load_dataset
-    from mrnn_np.features.extractors import check_same_extractor
 
     model = load_models(args.checkpoint)
     dataset = load_dataset(args.dataset)
-    features = load_features(args.features)
-    if model.extractor is not None:
-        check_same_extractor(features.extractor, model.extractor, features.source)
-    return model, dataset, features
-
-
-def load_extractor_of(model, checkpoint: str):
-    """Load the CNN that a model's features come from, and make sure it is that one.
-
-    Raises
-    ------
-    InputError : the checkpoint names none, or this one has other weights.
-    """
-    from mrnn_np.features.extractors import (
-        check_same_extractor,
-        identity,
-        load_extractor,
-    )
-    from mrnn_np.runtime.errors import InputError
-
-    if model.extractor is None:
-        raise InputError(
-            f"{checkpoint}: does not say which CNN its image features came from, so it "
-            "cannot describe an image file"
-        )
-    extractor = load_extractor(model.extractor["name"])
-    check_same_extractor(identity(extractor), model.extractor, checkpoint)
-    return extractor
+    return model, dataset, load_features(args.features, model)
 
 
 def together(names: Sequence[str | Path]) -> str:

@@ -8,7 +8,6 @@ from mrnn_np.cli.inputs import (
     add_checkpoint,
     add_features,
     files_read,
-    load_extractor_of,
     load_scoring,
     positive,
     together,
@@ -153,6 +152,7 @@ def find_sentences(args: argparse.Namespace) -> tuple:
     import numpy as np
 
     from mrnn_np.cli.rank import sample_training
+    from mrnn_np.features.extractors import extractor_of
     from mrnn_np.images import load_image
     from mrnn_np.models import Ranker
     from mrnn_np.retrieval.search import different_sentences, sentences_for_image
@@ -169,7 +169,7 @@ def find_sentences(args: argparse.Namespace) -> tuple:
     ranker = isinstance(model, Ranker)
     samples = 0 if ranker else args.samples
     training = sample_training(dataset, features, samples, rng)
-    extractor = load_extractor_of(model, together(args.checkpoint))
+    extractor = extractor_of(model.extractor, together(args.checkpoint))
     found = sentences_for_image(
         model,
         [sentence.words for sentence in sentences],

@@ -1,6 +1,8 @@
 """From pictures to the numbers that a captioner sees.
 
-extractors.py   who turns a picture into D numbers: a CNN, several side by side
+identity.py     who made features: name, hash and preprocessing, as files keep them
 matrix.py       the features of a data set: rows by name of the image, one file
+joined.py       several CNNs side by side: their names, hashes and columns
+extractors.py   who turns a picture into D numbers, and whom a model needs for it
 extraction.py   thousands of pictures to such a file, in blocks that survive a stop
 """

@@ -20,7 +20,7 @@ import contextlib
 import functools
 import re
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mrnn_np.features.extractors import identity, load_extractor
+from mrnn_np.features.extractors import load_extractor
+from mrnn_np.features.identity import identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.images import load_image, send_images
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.parallel import spread
+from mrnn_np.runtime.parts import BlockFolder
 from mrnn_np.runtime.progress import printable, progress, say
 from mrnn_np.runtime.storage import only_run
 from mrnn_np.runtime.workers import Workers
@@ -83,15 +85,15 @@ def extract_features(
 
 def _extract(images, names, extractor, path, workers, resume, dataset) -> Features:
     path = Path(path)
-    parts = path.with_name(path.name + ".part")
+    parts = BlockFolder(path.with_name(path.name + ".part"))
     names = list(dict.fromkeys(names))
     if not names:
         raise InputError(f"{path}: no image to compute features of")
     if not resume:
-        refuse_to_overwrite(path, parts)
+        refuse_to_overwrite(path, parts.folder)
     loaded = load_extractor(extractor) if isinstance(extractor, str) else extractor
     done = [Features.load(path)] if path.exists() else []
-    done += [Features.load(part) for part in sorted(parts.glob("block-*.npz"))]
+    done += [Features.load(file) for file in parts.files()]
     for features in done:
         check_resumable(features, identity(loaded))
     changed = replaced(images, names, done)
@@ -101,7 +103,8 @@ def _extract(images, names, extractor, path, workers, resume, dataset) -> Featur
             f"{path}: pictures replaced since their features were computed: "
             f"{len(changed)} ({some}); computing these anew"
         )
-        done = [without(features, changed) for features in done]
+        gone = set(changed)
+        done = [f.only([n for n in f.names if n not in gone]) for f in done]
     have = {name for features in done for name in features.names}
     missing = [name for name in names if name not in have]
     if missing and not any(name in images for name in missing):
@@ -114,21 +117,14 @@ def _extract(images, names, extractor, path, workers, resume, dataset) -> Featur
     send = send_images if workers.backend == "dask" else lambda images, names: images
     tasks = ((send(images, block), block) for _, block in work)
     results = kept(spread(compute, tasks, workers), work)
-    try:
+    with parts.told_when_stopped("what was computed", "go on with --resume"):
         for name, reason in progress(results, len(missing), "features", "image"):
             if reason:
                 say(f"skipped {name}: {reason}")
-    except KeyboardInterrupt:
-        if parts.is_dir():
-            say(f"what was computed is kept in {parts}: go on with --resume")
-        raise
-    done += [Features.load(part) for part, _ in work]
+    done += [Features.load(file) for file, _ in work]
     features = merge(done, names, identity(loaded), dataset, str(path))
     features.save(path)
-    for part in (*parts.glob("block-*.npz"), *parts.glob(".block-*")):
-        part.unlink()
-    if parts.is_dir() and not any(parts.iterdir()):
-        parts.rmdir()
+    parts.remove()
     return features
 
 
@@ -181,28 +177,16 @@ def replaced(
     return changed
 
 
-def without(features: Features, names: Collection[str]) -> Features:
-    """Return features without the rows of these images."""
-    keep = np.array([name not in names for name in features.names], bool)
-    return Features(
-        [name for name in features.names if name not in names],
-        features.matrix[keep],
-        features.extractor,
-        features.dataset,
-        features.failed,
-        features.source,
-        {n: value for n, value in features.checksums.items() if n not in names},
-    )
-
-
-def blocks_to_do(names: Sequence[str], parts: Path) -> list[tuple[Path, list[str]]]:
+def blocks_to_do(
+    names: Sequence[str], parts: BlockFolder
+) -> list[tuple[Path, list[str]]]:
     """Return (file to write, image names) of every block, after those there are."""
     # A copy that somebody made, "block-000001 (2).npz", has no number.
-    found = (re.fullmatch(r"block-(\d{1,18})", p.stem) for p in parts.glob("*.npz"))
+    found = (re.fullmatch(r"block-(\d{1,18})", file.stem) for file in parts.files())
     first = max((int(match[1]) for match in found if match), default=-1) + 1
     cuts = range(0, len(names), BLOCK)
     return [
-        (parts / f"block-{first + i:06d}.npz", list(names[start : start + BLOCK]))
+        (parts.where(f"block-{first + i:06d}"), list(names[start : start + BLOCK]))
         for i, start in enumerate(cuts)
     ]
 

@@ -2,30 +2,19 @@
 
 An extractor has ``name``, ``sha256`` of its weights, ``feature_preprocessing``,
 ``feature_size`` and ``features(images) -> (N, D) float32``; a CNN also has the
-``feature_layers`` that these come from. Name, hash, preprocessing and layers are its
-identity: it is written into every file of features and into every model, because
-features of another CNN, or of the same with other weights, mean nothing to a model.
+``feature_layers`` that these come from.
 
-Several CNNs describe an image by their features side by side. They are written with a
-plus sign, ``efficientnet_lite0+vgg16``, always in alphabetical order, so that the order
-in which somebody names them does not matter.
-
-Knows: names and identities. Does not know: layers, files of features.
+Knows: extractors by their names, and which one a model needs. Does not know: layers,
+files of features.
 """
 
-import hashlib
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from mrnn_np.features.identity import identity
+from mrnn_np.features.joined import JoinedExtractor, part_identities, part_names
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.untrusted import check_kind, take
-
-LONGEST_NAME = 255  # characters of an extractor's name, which may become a file's
-BATCH = 4  # images in memory at a time: the batch of a CNN, so the numbers are the same
 
 
 def load_extractor(name: str) -> object:
@@ -33,147 +22,39 @@ def load_extractor(name: str) -> object:
 
     Raises
     ------
-    InputError : see `mrnn_np.convert.load_cnn`, `JoinedExtractor`.
+    InputError : see `mrnn_np.convert.load_cnn`, `joined.JoinedExtractor`.
     """
     if name == "scenes":
         from mrnn_np.data.scenes.features import SceneFeatures
 
         return SceneFeatures()
     if "+" in name and not Path(name).is_file():
-        return JoinedExtractor([load_extractor(part) for part in name.split("+")])
+        return JoinedExtractor([load_extractor(part) for part in part_names(name)])
     from mrnn_np.convert import load_cnn
 
     return load_cnn(name)
 
 
-class JoinedExtractor:
-    """Describes each image by the features of several extractors, one after another.
-
-        features(I) = [features_1(I), features_2(I), ...]
+def extractor_of(needed: Mapping[str, Any] | None, where: str) -> object:
+    """Load the extractor of a model's features, and make sure that it is that one.
 
     Parameters
     ----------
-    parts : extractors.
-
-    Attributes
-    ----------
-    parts : tuple of them, in the order of their names.
-    name : their names with "+" between them; sha256 : hash of their hashes.
-    feature_preprocessing : dict, name of a part -> its preprocessing.
-    feature_size : D, the sum of theirs.
+    needed : what the model says of it, see `mrnn_np.features.identity`.
+    where : the model's file, for the errors.
 
     Raises
     ------
-    InputError : the same part twice.
+    InputError : the model names none, or this one has other weights.
     """
-
-    def __init__(self, parts: Sequence[object]) -> None:
-        self.parts = tuple(sorted(parts, key=lambda part: part.name))
-        joined = join_identities([identity(part) for part in self.parts])
-        self.name, self.sha256 = joined["name"], joined["sha256"]
-        self.feature_preprocessing = joined["preprocessing"]
-        self.feature_size = sum(part.feature_size for part in self.parts)
-
-    def features(self, images: Iterable) -> np.ndarray:
-        """Return (N, D) float32.
-
-        Parameters
-        ----------
-        images : whatever the parts take; a generator is gone through once.
-        """
-        found = [np.empty((0, self.feature_size), np.float32)]
-        images = iter(images)
-        while batch := list(itertools.islice(images, BATCH)):
-            found.append(np.hstack([part.features(batch) for part in self.parts]))
-        return np.concatenate(found)
-
-
-def identity(extractor: object) -> dict[str, Any]:
-    """Return name, hash and preprocessing of an extractor, as JSON can hold them.
-
-    The preprocessing of a CNN includes the layers that its features come from. A joined
-    one also has ``parts``, see `join_identities`.
-    """
-    if isinstance(extractor, JoinedExtractor):
-        return join_identities([identity(part) for part in extractor.parts])
-    preprocessing = extractor.feature_preprocessing
-    if not isinstance(preprocessing, Mapping):
-        preprocessing = preprocessing.to_dict()
-    if hasattr(extractor, "feature_layers"):
-        layers = list(extractor.feature_layers)
-        preprocessing = {**preprocessing, "layers": layers}
-    return {
-        "name": extractor.name,
-        "sha256": extractor.sha256,
-        "preprocessing": dict(preprocessing),
-    }
-
-
-def join_identities(identities: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the identity of several extractors that are joined.
-
-    Besides name, sha256 and preprocessing it has ``parts``, the name and sha256 of
-    each, so that a difference can be traced to one of them.
-
-    Raises
-    ------
-    InputError : one that is joined already (nobody knows which columns are whose), or
-        the same one twice.
-    """
-    ordered = sorted(identities, key=lambda one: one["name"])
-    for one in ordered:
-        if "parts" in one:
-            raise InputError(
-                f"features of {one['name']} are joined already, join those of single "
-                "CNNs"
-            )
-    name = "+".join(one["name"] for one in ordered)
-    parts = {one["name"]: one["sha256"] for one in ordered}
-    if len(parts) < len(ordered):
-        raise InputError(f"{name}: the same CNN twice")
-    return {
-        "name": name,
-        "sha256": hashlib.sha256("+".join(parts.values()).encode()).hexdigest(),
-        "preprocessing": {one["name"]: one["preprocessing"] for one in ordered},
-        "parts": parts,
-    }
-
-
-def check_identity(value: Any, where: str) -> dict[str, Any]:
-    """Return what a file says of an extractor, if it has the form of `identity`.
-
-    Parameters
-    ----------
-    where : the file and the place in it, for the errors, which begin with it.
-
-    Raises
-    ------
-    InputError : something that is missing or of another kind.
-    """
-    check_kind(value, dict, where)
-    for key, kind in (("name", str), ("sha256", str), ("preprocessing", dict)):
-        take(value, key, kind, where)
-    if not 0 < len(value["name"]) <= LONGEST_NAME:
-        raise InputError(f"{where}: a name of {len(value['name'])} characters")
-    if "parts" in value:
-        for name in take(value, "parts", dict, where):
-            take(value["parts"], name, str, f"{where}: parts")
-            take(value["preprocessing"], name, dict, f"{where}: preprocessing")
-    return value
-
-
-def part_identities(whole: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return name -> identity of what was joined; of a single extractor, its own."""
-    if "parts" not in whole:
-        return {whole["name"]: dict(whole)}
-    return {
-        name: {
-            "name": name,
-            "sha256": sha256,
-            "preprocessing": whole["preprocessing"][name],
-        }
-        for name, sha256 in whole["parts"].items()
-    }
+    if needed is None:
+        raise InputError(
+            f"{where}: does not say which CNN its image features came from, so it "
+            "cannot describe an image file"
+        )
+    extractor = load_extractor(needed["name"])
+    check_same_extractor(identity(extractor), needed, where)
+    return extractor
 
 
 def check_same_extractor(

@@ -1,18 +1,17 @@
 """The features of a data set's images: one row of numbers for every name.
 
 Knows: names, rows, and which extractor made them. Does not know: what an extractor is
-(extractors.py), how many images are computed (extraction.py), or what a model does with
-a row.
+(extractors.py), how rows are computed (extraction.py) or joined (joined.py), or what a
+model does with one.
 """
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mrnn_np.features.extractors import check_identity, join_identities
+from mrnn_np.features.identity import check_identity
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.storage import load_arrays, save_arrays
 from mrnn_np.runtime.untrusted import take
@@ -31,7 +30,7 @@ class Features:
     names : n image names.
     matrix : (n, D) float16 or float32.
     extractor : what `identity` says of the extractor: name, sha256, preprocessing.
-        Of joined CNNs also ``parts`` (see `mrnn_np.features.extractors`).
+        Of joined CNNs also ``parts`` (see `mrnn_np.features.joined`).
     dataset : as on the command line, for messages.
     failed : image name -> why it has no row.
     source : the file they came from, for messages.
@@ -101,6 +100,18 @@ class Features:
             )
         return self.matrix[[self._rows[name] for name in names]].astype(np.float32)
 
+    def only(self, names: Sequence[str]) -> "Features":
+        """Return the same features, of these images alone and in this order."""
+        return Features(
+            names,
+            self.matrix[[self._rows[name] for name in names]],
+            self.extractor,
+            self.dataset,
+            self.failed,
+            self.source,
+            {name: self.checksums[name] for name in names if name in self.checksums},
+        )
+
     def save(self, path: str | Path) -> None:
         """Write everything to one `.npz` (see `mrnn_np.runtime.storage`)."""
         header = {
@@ -149,46 +160,6 @@ class Features:
                     f"{self.source or 'features'}: the features of {name!r} hold NaN "
                     "or infinity: compute them again"
                 )
-
-    @classmethod
-    def join(cls, parts: Sequence["Features"]) -> "Features":
-        """Put the features of several CNNs side by side, one row an image.
-
-        The result is what the joined extractor would have computed: the columns come
-        in alphabetical order of the CNNs' names, whatever the order given. An image
-        that lacks a row in any part has none, and is in `failed`.
-
-        Parameters
-        ----------
-        parts : features of the same images by different CNNs; one alone is returned
-            as it is.
-
-        Raises
-        ------
-        InputError : no image has a row in every part, the same CNN twice, or a part
-            that is joined already.
-        """
-        if len(parts) == 1:
-            return parts[0]
-        parts = sorted(parts, key=lambda part: part.extractor["name"])
-        source = BETWEEN.join(part.source or "features" for part in parts)
-        try:
-            extractor = join_identities([part.extractor for part in parts])
-        except InputError as error:
-            raise InputError(f"{source}: {error}") from None
-        every = itertools.chain.from_iterable((*p.names, *p.failed) for p in parts)
-        failed = {}
-        for name in dict.fromkeys(every):
-            lacking = [part for part in parts if name not in part]
-            if lacking:
-                reason = f"it is not in {lacking[0].source or 'one of them'}"
-                failed[name] = lacking[0].failed.get(name, reason)
-        names = [name for name in parts[0].names if name not in failed]
-        if not names:
-            raise InputError(f"{source}: no image has features in all of them")
-        rows = [[part._rows[name] for name in names] for part in parts]
-        matrix = np.hstack([p.matrix[r] for p, r in zip(parts, rows, strict=True)])
-        return cls(names, matrix, extractor, parts[0].dataset, failed, source)
 
 
 def checksums_of(

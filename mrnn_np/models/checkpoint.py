@@ -16,7 +16,7 @@ import numpy as np
 
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import Vocabulary
-from mrnn_np.features.extractors import check_identity
+from mrnn_np.features.identity import check_identity
 from mrnn_np.models.registry import model_class, model_name
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.storage import load_arrays, save_arrays, weights_folder

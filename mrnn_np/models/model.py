@@ -25,7 +25,7 @@ class Model:
     vocabulary, dtype : see `ParametricModel`.
     tokenizer : name of the tokenizer its sentences went through.
     extractor : dict naming the CNN of its features (see
-        `features.extractors.identity`), or None when that is not known.
+        `features.identity.identity`), or None when that is not known.
 
     and the methods
 

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from mrnn_np.data.batches import Examples, PackedBatch, ordered_batches, pack
-from mrnn_np.decoding import LONGEST, beam_search, sample
+from mrnn_np.decoding import LONGEST, sample
 from mrnn_np.decoding.beam import images_together
+from mrnn_np.decoding.blocks import BLOCK, Search, search_blocks
 from mrnn_np.decoding.next_words import best_next_plain
 from mrnn_np.models.model import Model
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.progress import progress
+from mrnn_np.runtime.workers import THREADS
 
 EVALUATION_BATCH = 256  # sentences: 2,800 rows, 29 MB of logits at V = 2,500
 
@@ -103,7 +105,7 @@ class NextWordModel(Model):
         max_length: int = LONGEST,
         length_penalty: float = 0.0,
         n_best: int | None = None,
-        block: int = 250,
+        block: int = BLOCK,
         label: str = "",
     ) -> list:
         """Describe each image in a sentence.
@@ -114,35 +116,20 @@ class NextWordModel(Model):
         beam_size : width of the beam; 1 is greedy.
         max_length : words at most.
         length_penalty, n_best : see `mrnn_np.decoding.beam_search`.
-        block : images searched together, at most; fewer take less memory, but at a
-            beam of 5 blocks of 100 take a tenth longer.
+        block : images searched together, at most; fewer take less memory.
         label : shows progress under this name when given.
 
         Returns
         -------
         One `Caption` an image; with `n_best` a list of them an image, best first.
         """
-        from mrnn_np.runtime.parallel import spread
-        from mrnn_np.runtime.workers import THREADS
-
-        def search(part: np.ndarray) -> list:
-            return beam_search(
-                self, part, beam_size, max_length, length_penalty, n_best or 1
-            )
-
         standard = self.standardise(features)
-        block = images_together(beam_size, block)
-        blocks = [standard[i : i + block] for i in range(0, len(standard), block)]
+        search = Search(self, beam_size, max_length, length_penalty, n_best or 1)
         # Several blocks: one a core. A single one has all of BLAS's threads for itself.
-        if len(blocks) > 1:
-            results = spread(search, blocks, THREADS)
-        else:
-            results = enumerate(map(search, blocks))
-        if label:
-            results = progress(results, len(blocks), label, "block")
-        beams = dict(results)  # blocks come in the order in which they are done
-        found = [hypotheses for number in sorted(beams) for hypotheses in beams[number]]
-        return found if n_best else [hypotheses[0] for hypotheses in found]
+        several = len(standard) > images_together(beam_size, block)
+        workers = THREADS if several else None
+        beams = search_blocks(search, standard, block, workers, label)
+        return beams if n_best else [beam[0] for beam in beams]
 
     def sample(
         self,

@@ -16,6 +16,8 @@ from mrnn_np.runtime.parts import Parts
 from mrnn_np.runtime.untrusted_arrays import array_of
 from mrnn_np.runtime.workers import Workers
 
+PART_NAMES = "*-*-*-*"  # what `part_name` returns
+
 
 @dataclass(frozen=True)
 class Group:

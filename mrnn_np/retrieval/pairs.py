@@ -17,7 +17,7 @@ import numpy as np
 from mrnn_np.models.model import Model
 from mrnn_np.models.next_word import NextWordModel
 from mrnn_np.models.ranker import Ranker
-from mrnn_np.retrieval.blocks import Group, blocks_of, run
+from mrnn_np.retrieval.blocks import PART_NAMES, Group, blocks_of, run
 from mrnn_np.retrieval.likelihood import likelihood_groups
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.parts import Parts, fingerprint, load_of
@@ -93,7 +93,7 @@ def pair_scores(
     words = np.array([w for sentence in sentences for w in sentence], np.int64)
     lengths = np.array([len(sentence) for sentence in sentences])
     inputs = fingerprint(model, standard, words=words, lengths=lengths)
-    parts = Parts(path and Path(f"{path}.part"), KIND, inputs)
+    parts = Parts(path and Path(f"{path}.part"), KIND, inputs, PART_NAMES)
     if path is not None and (found := load_of(Path(path), KIND, inputs)) is not None:
         shape = len(sentences), len(standard)
         scores = array_of(found, "scores", "f", shape, path)

@@ -4,7 +4,7 @@ import numpy as np
 
 from mrnn_np.data import Vocabulary, tokenize
 from mrnn_np.data.scenes.features import SceneFeatures
-from mrnn_np.features.extractors import identity
+from mrnn_np.features.identity import identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, MRNNConfig
 

@@ -9,7 +9,8 @@ from mrnn_np.cli import main
 from mrnn_np.cnn import Preprocessing, build, weight_shapes
 from mrnn_np.data import Vocabulary, load_dataset
 from mrnn_np.data.scenes.features import SceneFeatures
-from mrnn_np.features.extractors import identity, load_extractor
+from mrnn_np.features.extractors import load_extractor
+from mrnn_np.features.identity import identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, Ensemble, MRNNConfig, load_model
 from mrnn_np.runtime.storage import save_arrays

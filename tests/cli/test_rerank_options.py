@@ -12,7 +12,7 @@ from mrnn_np.cli import main
 from mrnn_np.data import Vocabulary, get_tokenizer, load_dataset
 from mrnn_np.data.scenes.features import SceneFeatures
 from mrnn_np.decoding.consensus import NEIGHBOURS, VOTES, Consensus
-from mrnn_np.features.extractors import identity
+from mrnn_np.features.identity import identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, MRNNConfig, load_model
 
@@ -133,6 +133,16 @@ def test_captions_of_another_language_are_refused(folder, capsys):
     rerank = ["--rerank", "scenes:zh", *options(folder, "--rerank-features")]
     assert main(["caption", str(folder / "photo.png"), *rerank]) == 1
     assert "in the model's language" in capsys.readouterr().err
+
+
+def test_features_of_another_cnn_are_refused(folder, capsys):
+    features = Features.load(folder / "f.npz")
+    made_by = {**features.extractor, "sha256": "0" * 64}
+    Features(features.names, features.matrix, made_by).save(folder / "other.npz")
+    arguments = ["--checkpoint", str(folder / "m.npz"), "--rerank", "scenes"]
+    arguments += ["--rerank-features", str(folder / "other.npz")]
+    assert main(["caption", str(folder / "photo.png"), *arguments]) == 1
+    assert "other.npz: made by scenes, as the model" in capsys.readouterr().err
 
 
 @pytest.mark.slow

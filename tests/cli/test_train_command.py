@@ -9,7 +9,8 @@ import pytest
 from mrnn_np import InputError, metrics
 from mrnn_np.cli import main
 from mrnn_np.data import load_dataset, tokenize
-from mrnn_np.features.extractors import identity, load_extractor
+from mrnn_np.features.extractors import load_extractor
+from mrnn_np.features.identity import identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.models import MODELS, load_model
 from mrnn_np.training import RunFolder

@@ -13,7 +13,7 @@ from numba import config
 import mrnn_np
 from mrnn_np.cnn import CNN, Preprocessing, build, network, weight_shapes
 from mrnn_np.convert import load_cnn
-from mrnn_np.features.extractors import identity
+from mrnn_np.features.identity import identity
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.storage import save_arrays
 from mrnn_np.runtime.threads import Team

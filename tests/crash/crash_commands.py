@@ -15,7 +15,7 @@ from PIL import Image
 
 from mrnn_np.data.scenes.features import SceneFeatures
 from mrnn_np.data.vocabulary import Vocabulary
-from mrnn_np.features.extractors import identity
+from mrnn_np.features.identity import identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, MRNNConfig
 from mrnn_np.models.checkpoint import read_checkpoint

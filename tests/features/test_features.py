@@ -13,7 +13,12 @@ from mrnn_np.data.pictures import ImageTree, ImageUnion
 from mrnn_np.data.scenes import SceneImages
 from mrnn_np.data.scenes.features import SceneFeatures
 from mrnn_np.features.extraction import compact, extract_features
-from mrnn_np.features.extractors import check_same_extractor, identity, load_extractor
+from mrnn_np.features.extractors import (
+    check_same_extractor,
+    extractor_of,
+    load_extractor,
+)
+from mrnn_np.features.identity import identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.images import ImageFolder, ImageZip, NoImages
 from mrnn_np.runtime.errors import InputError
@@ -305,6 +310,27 @@ def test_a_model_refuses_features_of_another_cnn():
         check_same_extractor({**needed, "sha256": "c" * 64}, needed)
     with pytest.raises(InputError, match="other preprocessing"):
         check_same_extractor({**needed, "preprocessing": {}}, needed)
+
+
+def test_the_extractor_that_a_model_needs_is_loaded_or_refused():
+    needed = identity(SceneFeatures())
+    assert identity(extractor_of(needed, "m.npz")) == needed
+    with pytest.raises(InputError, match=r"m\.npz: made by scenes, .* other weights"):
+        extractor_of({**needed, "sha256": "c" * 64}, "m.npz")
+    with pytest.raises(InputError, match=r"m\.npz: does not say which CNN"):
+        extractor_of(None, "m.npz")
+
+
+def test_only_some_of_the_images():
+    made_by, failed = identity(Brightness()), {"x": "no picture"}
+    matrix, checksums = np.arange(6, dtype=np.float16).reshape(3, 2), {"a": 7, "b": 8}
+    whole = Features("abc", matrix, made_by, "d", failed, "f.npz", checksums)
+    some = whole.only(["c", "a"])
+    assert some.names == ("c", "a") and some.matrix.tolist() == [[4, 5], [0, 1]]
+    assert some.matrix.dtype == np.float16 and some.checksums == {"a": 7}
+    assert (some.extractor, some.dataset) == (made_by, "d")
+    assert (some.failed, some.source) == (failed, "f.npz")
+    assert whole.only([]).matrix.shape == (0, 2)
 
 
 def test_wrong_files(tmp_path):

@@ -7,13 +7,9 @@ from joblib.externals.loky import get_reusable_executor
 from mrnn_np.cnn import Preprocessing, build, weight_shapes
 from mrnn_np.data.scenes import SceneImages
 from mrnn_np.features.extraction import extract_features
-from mrnn_np.features.extractors import (
-    JoinedExtractor,
-    check_same_extractor,
-    identity,
-    join_identities,
-    load_extractor,
-)
+from mrnn_np.features.extractors import check_same_extractor, load_extractor
+from mrnn_np.features.identity import identity
+from mrnn_np.features.joined import JoinedExtractor, join_features, join_identities
 from mrnn_np.features.matrix import Features
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.storage import save_arrays
@@ -74,13 +70,13 @@ def test_joined_files_equal_the_file_of_the_joined_extractor(tmp_path):
     whole = extract(tmp_path / "whole.npz", "first+other")
     parts = [extract(tmp_path / f"{cnn}.npz", cnn) for cnn in ("first", "other")]
     for order in (parts, parts[::-1]):
-        joined = Features.join(order)
+        joined = join_features(order)
         assert joined.extractor == whole.extractor == Features.load(
             tmp_path / "whole.npz"
         ).extractor  # fmt: skip
         assert joined.names == whole.names and joined.failed == {}
         assert np.array_equal(joined.matrix, whole.matrix)
-    assert Features.join(parts[:1]) is parts[0]
+    assert join_features(parts[:1]) is parts[0]
     resumed = extract(
         tmp_path / "whole.npz", "other+first", SCENES.names()[:9], resume=True
     )
@@ -107,7 +103,7 @@ def plain(name, names, rows, failed=None, dtype=np.float16) -> Features:
 def test_images_that_lack_a_row_in_any_part_have_failed():
     one = plain("b", "xyz", [[1], [2], [3]], {"w": "broken"})
     two = plain("a", "zyv", [[30, 31], [20, 21], [0, 0]], dtype=np.float32)
-    joined = Features.join([one, two])
+    joined = join_features([one, two])
     assert joined.names == ("z", "y") and joined.source == "a.npz + b.npz"
     assert joined.rows("yz").tolist() == [[20, 21, 2], [30, 31, 3]]
     assert joined.matrix.dtype == np.float32
@@ -123,7 +119,7 @@ def test_images_that_lack_a_row_in_any_part_have_failed():
 def test_the_reason_that_a_part_gives_is_kept():
     one = plain("a", "x", [[1]], {"y": "y.jpg is no image"})
     two = plain("b", "xy", [[2], [3]])
-    assert Features.join([two, one]).failed == {"y": "y.jpg is no image"}
+    assert join_features([two, one]).failed == {"y": "y.jpg is no image"}
 
 
 @pytest.mark.parametrize(
@@ -136,14 +132,14 @@ def test_the_reason_that_a_part_gives_is_kept():
 def test_files_that_cannot_be_joined(parts, message):
     first, second = (plain(name, [f"{name}{i}"], [[1]]) for i, name in enumerate(parts))
     with pytest.raises(InputError, match=message):
-        Features.join([first, second])
+        join_features([first, second])
 
 
 def test_what_is_joined_already_is_not_joined_again():
     one, two, three = (plain(name, "x", [[1]]) for name in "acb")
-    joined = Features.join([one, two])
+    joined = join_features([one, two])
     with pytest.raises(InputError, match=r"features of a\+c are joined already"):
-        Features.join([joined, three])
+        join_features([joined, three])
     with pytest.raises(InputError, match="first: the same CNN twice"):
         load_extractor("first+first")
     with pytest.raises(InputError, match="joined already"):

@@ -30,7 +30,7 @@ from fuzzing.weights import WEIGHTS
 from mrnn_np import training
 from mrnn_np.data import Vocabulary, load_dataset, tokenize
 from mrnn_np.data.scenes.features import SceneFeatures
-from mrnn_np.features.extractors import identity
+from mrnn_np.features.identity import identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.metrics.results import write_results
 from mrnn_np.models import MRNN, MRNNConfig

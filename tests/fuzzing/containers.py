@@ -24,7 +24,9 @@ from mrnn_np.convert import load_cnn
 from mrnn_np.convert.library import entries
 from mrnn_np.data import SPECIALS, Vocabulary
 from mrnn_np.decoding.blocks import caption_images
-from mrnn_np.features.extractors import check_same_extractor, identity
+from mrnn_np.features.extractors import check_same_extractor
+from mrnn_np.features.identity import identity
+from mrnn_np.features.joined import join_features
 from mrnn_np.features.matrix import Features
 from mrnn_np.models import MRNN, MRNNConfig, load_model
 from mrnn_np.retrieval.pairs import pair_scores
@@ -142,7 +144,7 @@ def read_features(path: Path) -> None:
     check_same_extractor(features.extractor, EXTRACTOR, features.source)
     small_model().standardise(features.rows(list(features.names)[:3]))
     other = {**EXTRACTOR, "name": "other"}
-    joined = Features.join([features, Features(["a.jpg"], images()[:1], other)])
+    joined = join_features([features, Features(["a.jpg"], images()[:1], other)])
     joined.rows(["a.jpg"])
 
 

@@ -13,6 +13,7 @@ from mrnn_np.features.matrix import Features
 from mrnn_np.retrieval.pairs import pair_scores
 from mrnn_np.runtime import storage
 from mrnn_np.runtime.errors import InputError
+from mrnn_np.runtime.parts import BlockFolder
 from mrnn_np.runtime.workers import Workers
 
 ONE = Workers(jobs=1)
@@ -78,7 +79,7 @@ def test_likelihoods_of_another_shape(tmp_path, change, words):
 def test_a_copy_of_a_block_has_no_number(tmp_path):
     for name in ("block-000003", "block-000007 (2)", "block-x", "block-", "other"):
         (tmp_path / f"{name}.npz").write_bytes(b"")
-    ((path, names),) = blocks_to_do(["a"], tmp_path)
+    ((path, names),) = blocks_to_do(["a"], BlockFolder(tmp_path))
     assert path.name == "block-000004.npz" and names == ["a"]
 
 
@@ -87,3 +88,20 @@ def test_blocks_of_different_widths_are_not_put_together():
     parts = [Features([n], np.ones((1, w)), who) for n, w in (("a", 3), ("b", 4))]
     with pytest.raises(InputError, match=r"f\.npz: .* rows of 3 and 4 numbers"):
         merge(parts, ["a", "b"], who, "", "f.npz")
+
+
+def test_only_blocks_are_removed(tmp_path):
+    folder = tmp_path / "f.npz.part"
+    folder.mkdir()
+    own, blocks = ("my-own.npz", "notes.txt"), ("block-0.npz", ".block-1.npz.x")
+    for name in (*own, *blocks):
+        (folder / name).touch()
+    BlockFolder(folder).remove()
+    assert sorted(file.name for file in folder.iterdir()) == sorted(own)
+    for name in own:
+        (folder / name).unlink()
+    BlockFolder(folder).remove()
+    assert not folder.exists()
+    BlockFolder(folder).remove()  # there is nothing to remove any more
+    BlockFolder(None).remove()
+    assert BlockFolder(None).files() == []
