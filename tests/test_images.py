@@ -273,8 +273,9 @@ def test_damaged_zips(tmp_path, monkeypatch):
 def test_no_images():
     nothing = NoImages("they are elsewhere")
     assert nothing.names() == [] and "a.jpg" not in nothing
-    with pytest.raises(InputError, match="they are elsewhere"):
-        nothing.open("a.jpg")
+    for ask in (nothing.open, nothing.read, nothing.checksum):
+        with pytest.raises(InputError, match="they are elsewhere"):
+            ask("a.jpg")
 
 
 def test_a_folder_that_may_not_be_read_is_named(monkeypatch):

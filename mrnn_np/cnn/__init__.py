@@ -4,6 +4,7 @@ Names are loaded when first used, so that listing weights need not load Numba.
 """
 
 import importlib
+from typing import Any
 
 _HOME = {
     "CNN": "network",
@@ -17,7 +18,7 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(f"mrnn_np.cnn.{_HOME[name]}"), name)
     raise AttributeError(f"module 'mrnn_np.cnn' has no attribute {name!r}")

@@ -10,6 +10,8 @@ The way of a network, one file a step:
 Every file that is read may come from a stranger: nothing in it is ever run.
 """
 
+from typing import Any
+
 from mrnn_np.convert.library import convert_file, entries, get
 
 __all__ = [
@@ -22,7 +24,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Import what needs the convolution engine only when it is asked for."""
     if name == "convert_state_dict":
         from mrnn_np.convert.mapping import convert_state_dict

@@ -17,18 +17,36 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.untrusted import check_kind, take
 
+if TYPE_CHECKING:
+    from mrnn_np.cnn.preprocessing import Preprocessing
+
 LONGEST_NAME = 255  # characters of an extractor's name, which may become a file's
 BATCH = 4  # images in memory at a time: the batch of a CNN, so the numbers are the same
 
 
-def load_extractor(name: str) -> object:
+class Extractor(Protocol):
+    """Who turns pictures into numbers: a `CNN`, `SceneFeatures`, `JoinedExtractor`."""
+
+    name: str
+    sha256: str
+    feature_size: int
+
+    @property
+    def feature_preprocessing(self) -> "Preprocessing | Mapping[str, Any]":
+        """What happens to a picture before; a mapping, or with ``to_dict()``."""
+
+    def features(self, images: Iterable) -> np.ndarray:
+        """Return (N, feature_size) float32."""
+
+
+def load_extractor(name: str) -> Extractor:
     """Return an extractor: ``"scenes"``, a CNN's name or ``.npz`` file, or ``"a+b"``.
 
     Raises
@@ -67,7 +85,7 @@ class JoinedExtractor:
     InputError : the same part twice.
     """
 
-    def __init__(self, parts: Sequence[object]) -> None:
+    def __init__(self, parts: Sequence[Extractor]) -> None:
         self.parts = tuple(sorted(parts, key=lambda part: part.name))
         joined = join_identities([identity(part) for part in self.parts])
         self.name, self.sha256 = joined["name"], joined["sha256"]
@@ -88,7 +106,7 @@ class JoinedExtractor:
         return np.concatenate(found)
 
 
-def identity(extractor: object) -> dict[str, Any]:
+def identity(extractor: Extractor) -> dict[str, Any]:
     """Return name, hash and preprocessing of an extractor, as JSON can hold them.
 
     The preprocessing of a CNN includes the layers that its features come from. A joined
@@ -212,7 +230,7 @@ def check_same_extractor(
                 )
 
 
-def difference(given, needed) -> str:
+def difference(given: Any, needed: Any) -> str:
     """Say how two values differ; of two mappings only the entries that do."""
     if not isinstance(given, Mapping):
         return f"{given}, not {needed}"

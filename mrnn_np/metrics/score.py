@@ -63,7 +63,7 @@ class Rating:
     @property
     def corpus(self) -> dict[str, float]:
         """Metric -> its value for all images together."""
-        values = {}
+        values: dict[str, float] = {}
         for part in self.parts:
             scores = part.score(part.counts.sum(axis=0)).tolist()
             values |= zip(part.names, scores, strict=True)
@@ -72,7 +72,7 @@ class Rating:
     @property
     def each(self) -> dict[str, np.ndarray]:
         """Metric -> (N,) float64, its value for each image alone."""
-        values = {}
+        values: dict[str, np.ndarray] = {}
         for part in self.parts:
             values |= zip(part.names, part.score(part.counts).T, strict=True)
         return values
@@ -87,7 +87,7 @@ class Rating:
         images.
         """
         drawn = bootstrap.draw(len(self.images), rng, resamples)
-        values = {}
+        values: dict[str, tuple[float, float]] = {}
         for part in self.parts:
             low, high = bootstrap.ends(part.score(drawn @ part.counts), level)
             pairs = zip(low.tolist(), high.tolist(), strict=True)

@@ -10,11 +10,18 @@ Knows: folders, files, fingerprints. Does not know: what is computed, and by who
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.storage import content_hash, load_arrays, save_arrays
+
+
+class Fingerprinted(Protocol):
+    """What tells by a hash all that its answers depend on, as a model does."""
+
+    def fingerprint(self) -> str: ...
 
 
 class Parts:
@@ -79,7 +86,9 @@ def load_of(path: Path, kind: str, inputs: str) -> dict[str, np.ndarray] | None:
     return arrays
 
 
-def fingerprint(model, standard: np.ndarray, **arrays: np.ndarray) -> str:
+def fingerprint(
+    model: Fingerprinted, standard: np.ndarray, **arrays: np.ndarray
+) -> str:
     """Return a hash of a model, the features it is given, and whatever else counts.
 
     Parameters
