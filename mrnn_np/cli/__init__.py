@@ -19,6 +19,8 @@ import signal
 import sys
 import threading
 import traceback
+from types import FrameType
+from typing import NoReturn
 
 from mrnn_np import __version__
 from mrnn_np.runtime.lines import one_line
@@ -45,7 +47,7 @@ ASKS_TO_END = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, `kill`, a closed termin
 class Parser(argparse.ArgumentParser):
     """Argparse, where what a user gave is shown as errors and `printable` have it."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         message = one_line(message)
         super().error(printable(message, getattr(sys.stderr, "encoding", None)))
 
@@ -149,14 +151,14 @@ def program() -> None:
     asks = [getattr(signal, name) for name in ASKS_TO_END if hasattr(signal, name)]
     asks = [n for n in asks if signal.getsignal(n) is not signal.SIG_IGN]  # `nohup`
 
-    def stop(number, frame) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         # Asked once, tidy up: keep checkpoints, end worker processes. Who asks again
         # meanwhile is obeyed at once, and without a word from Python.
         for each in asks:
             signal.signal(each, signal.SIG_DFL)
         raise KeyboardInterrupt
 
-    def stop_later(ignored) -> None:
+    def stop_later(ignored: "sys.UnraisableHookArgs") -> None:
         # What is raised in __del__ or a callback of the import system goes no further
         # than there: 1 of 25 signals at random moments was lost so, with a traceback.
         if "ignored due to race condition" in str(ignored.exc_value):
@@ -175,7 +177,7 @@ def program() -> None:
         try:
             status = main()
         except SystemExit as stopped:  # argparse showed help, or what is wrong
-            status = stopped.code
+            status = stopped.code  # type: ignore[assignment]  # argparse's are int
         except Exception:  # --debug
             for line in traceback.format_exc().splitlines():
                 say(line)

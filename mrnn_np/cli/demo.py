@@ -8,9 +8,19 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mrnn_np.cli.inputs import files_read, positive
 from mrnn_np.runtime.progress import say, show
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from mrnn_np.data import CaptionDataset
+    from mrnn_np.features.matrix import Features
+    from mrnn_np.models import Captioner
+    from mrnn_np.report import Page
+    from mrnn_np.retrieval.protocol import Retrieval
 
 EXAMPLE = "mrnn-np demo photo.jpg --out demo"
 SHIPPED = "flickr8k"
@@ -65,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def photographs(paths: list[str]) -> list[tuple[str, object]]:
+def photographs(paths: list[str]) -> "list[tuple[str, Image]]":
     """Return (name, image) of the two photographs of scikit-learn, then the user's."""
     from sklearn.datasets import load_sample_image
 
@@ -76,7 +86,7 @@ def photographs(paths: list[str]) -> list[tuple[str, object]]:
     return [(name, as_picture(load_sample_image(name))) for name in PHOTOGRAPHS] + own
 
 
-def describe_photographs(paths: list[str], page) -> bool:
+def describe_photographs(paths: list[str], page: "Page") -> bool:
     """Caption photographs with the shipped model; return whether that failed.
 
     Without the CNN's weights the demo still goes on to its second part.
@@ -114,7 +124,7 @@ def describe_photographs(paths: list[str], page) -> bool:
     return False
 
 
-def train_on_scenes(epochs: int, page) -> None:
+def train_on_scenes(epochs: int, page: "Page") -> None:
     """Train a small m-RNN on drawn scenes, score it, show what it says and finds."""
     import numpy as np
 
@@ -187,7 +197,9 @@ def train_on_scenes(epochs: int, page) -> None:
     add_retrieval(page, result, dataset.images, np.random.default_rng(0))
 
 
-def find_scenes(model, dataset, features):
+def find_scenes(
+    model: "Captioner", dataset: "CaptionDataset", features: "Features"
+) -> "Retrieval":
     """Score both retrieval tasks on the dev scenes; print and return the result."""
     import numpy as np
 

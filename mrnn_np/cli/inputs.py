@@ -9,6 +9,14 @@ Knows: options, and which inputs fit together. Does not know: what is done with 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mrnn_np.data import CaptionDataset
+    from mrnn_np.features.extractors import Extractor
+    from mrnn_np.features.matrix import Features
+    from mrnn_np.models.next_word import NextWordModel
+    from mrnn_np.runtime.workers import Workers
 
 # Options that name files to be read; `files_read` knows what the others mean.
 READ = ("captions", "config", "features", "file", "image", "images", "rerank_features")
@@ -115,7 +123,7 @@ def add_backend(
     )
 
 
-def workers_of(args: argparse.Namespace):
+def workers_of(args: argparse.Namespace) -> "Workers":
     """Return the `Workers` that the options of `add_backend` ask for."""
     from mrnn_np.runtime.workers import Workers
 
@@ -140,7 +148,7 @@ def beam_width(args: argparse.Namespace) -> int:
     return args.beam
 
 
-def load_features(paths: Sequence[Path]):
+def load_features(paths: Sequence[Path]) -> "Features":
     """Return the `Features` of one file, or of several joined.
 
     A line on stderr says when joining leaves images out.
@@ -155,7 +163,7 @@ def load_features(paths: Sequence[Path]):
     return features
 
 
-def load_models(names: Sequence[str]):
+def load_models(names: Sequence[str]) -> "NextWordModel":
     """Return the model of one checkpoint, or an `Ensemble` of several.
 
     Raises
@@ -174,7 +182,9 @@ def load_models(names: Sequence[str]):
         raise InputError(f"{together(names)}: {error}") from None
 
 
-def load_scoring(args: argparse.Namespace) -> tuple:
+def load_scoring(
+    args: argparse.Namespace,
+) -> "tuple[NextWordModel, CaptionDataset, Features]":
     """Return model, data set and features of a command that has all three.
 
     Raises
@@ -192,7 +202,7 @@ def load_scoring(args: argparse.Namespace) -> tuple:
     return model, dataset, features
 
 
-def load_extractor_of(model, checkpoint: str):
+def load_extractor_of(model: "NextWordModel", checkpoint: str) -> "Extractor":
     """Load the CNN that a model's features come from, and make sure it is that one.
 
     Raises

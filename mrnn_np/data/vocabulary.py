@@ -40,7 +40,9 @@ class Vocabulary:
         counts of another length.
     """
 
-    def __init__(self, words: Sequence[str], counts: Sequence[int]) -> None:
+    def __init__(
+        self, words: Sequence[str], counts: Sequence[int] | np.ndarray
+    ) -> None:
         self.words = tuple(words)
         if not all(isinstance(word, str) for word in self.words):
             raise InputError("a vocabulary holds something that is no word")

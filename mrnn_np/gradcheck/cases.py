@@ -10,8 +10,10 @@ what becomes of float32 (precision.py, which uses the same cases).
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from mrnn_np import layers
 from mrnn_np.cells import CELLS, make_cell
@@ -124,7 +126,7 @@ def random_batch(
     words: int,
     image_size: int,
     steps: int = STEPS,
-    dtype=np.float64,
+    dtype: DTypeLike = np.float64,
     images: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> PackedBatch:
     """Return a batch of five sentences of random known words, the longest of `steps`.
@@ -142,7 +144,10 @@ def random_batch(
 
 
 def small_model(
-    rng: np.random.Generator, name: str = "mrnn", dtype=np.float64, **choices
+    rng: np.random.Generator,
+    name: str = "mrnn",
+    dtype: DTypeLike = np.float64,
+    **choices: object,
 ) -> ParametricModel:
     """Return a small model with 14 words; of the m-RNN one with 434 parameters.
 
@@ -154,7 +159,7 @@ def small_model(
     cls = model_class(name)
     words = [*SPECIALS, *"abcdefghij"]
     vocabulary = Vocabulary(words, rng.integers(1, 50, len(words)))
-    given = {}
+    given: dict[str, object] = {}
     for number, one in enumerate(dataclasses.fields(cls.config_class)):
         if one.name.endswith("_size"):
             given[one.name] = SIZES.get(one.name, 5 + number)
@@ -310,6 +315,7 @@ def model_and_batch(
     choices : fields of its config.
     """
     fields = dataclasses.fields(model_class(name).config_class)
+    rates: dict[str, Any]
     rates = {one.name: dropout for one in fields if one.name.startswith("dropout_")}
     for attempt in range(1000):
         rng = np.random.default_rng([seed, 3, attempt])

@@ -4,8 +4,9 @@ Knows: which metrics there are. Does not know: how any of them works.
 """
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from mrnn_np.runtime.progress import say
 
 BLEU = tuple(f"BLEU-{n}" for n in range(1, ORDERS + 1))
 
-References = Mapping[Hashable, Sequence[str]]
+References = Mapping[Any, Sequence[str]]  # id of an image -> sentences
 
 
 def perplexity(nats_per_token: float) -> float:

@@ -15,6 +15,7 @@ Names are loaded when first used, so that the registry costs no import of Numba.
 """
 
 import importlib
+from typing import Any
 
 _HOME = {
     "Captioner": "captioner",
@@ -37,7 +38,7 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(f"mrnn_np.models.{_HOME[name]}"), name)
     raise AttributeError(f"module 'mrnn_np.models' has no attribute {name!r}")
