@@ -136,6 +136,7 @@ def load_consensus(args: argparse.Namespace, model: "NextWordModel") -> "Consens
 
     dataset = load_dataset(args.rerank)
     features = load_features(args.rerank_features)
+    assert model.extractor is not None  # load_extractor_of has seen to it
     check_same_extractor(features.extractor, model.extractor, features.source)
     return Consensus.of_training_split(model, dataset, features)
 

@@ -284,7 +284,9 @@ def cell_case(seed: int, name: str, layers_: int = 1) -> LayerCase:
         if cell.distance_to_kink(x, state0, p, sizes) > 100 * STEP:
             break
 
-    def backward(dout, cache, **memory) -> tuple[np.ndarray, ...]:
+    def backward(
+        dout: np.ndarray, cache: tuple, **memory: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
         dx, dstate0, dp = cell.backward(dout, cache, lambda key: memory.get(f"d{key}"))
         return dx, dstate0, *(dp[key] for key in p)
 
