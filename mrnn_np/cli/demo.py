@@ -8,7 +8,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mrnn_np.cli.inputs import files_read, positive
 from mrnn_np.runtime.progress import say, show
@@ -26,7 +26,7 @@ EXAMPLE = "mrnn-np demo photo.jpg --out demo"
 SHIPPED = "flickr8k"
 PHOTOGRAPHS = ("china.jpg", "flower.jpg")  # come with scikit-learn
 SHOWN = 12  # scenes on the page
-SMALL = {  # a model that learns the scenes in about a minute
+SMALL: dict[str, Any] = {  # a model that learns the scenes in about a minute
     "embedding_size": 64,
     "recurrent_size": 128,
     "multimodal_size": 192,
@@ -92,14 +92,14 @@ def describe_photographs(paths: list[str], page: "Page") -> bool:
     Without the CNN's weights the demo still goes on to its second part.
     """
     from mrnn_np.cli.inputs import load_extractor_of
-    from mrnn_np.models import load_model
+    from mrnn_np.models import load_model, must_speak
     from mrnn_np.runtime.errors import InputError
 
     show(f"1. Photographs, described by the shipped model {SHIPPED}")
     show()
     images = photographs(paths)
     try:
-        model = load_model(SHIPPED)
+        model = must_speak(load_model(SHIPPED), SHIPPED)
         extractor = load_extractor_of(model, SHIPPED)
     except InputError as error:
         say(f"mrnn-np: error: {error}")
@@ -132,7 +132,7 @@ def train_on_scenes(epochs: int, page: "Page") -> None:
     from mrnn_np.evaluation import evaluate
     from mrnn_np.features.extractors import identity, load_extractor
     from mrnn_np.features.matrix import Features
-    from mrnn_np.models import MRNNConfig
+    from mrnn_np.models import MRNN, MRNNConfig
     from mrnn_np.report import add_retrieval, caption_wall, line_chart, table
     from mrnn_np.training import Trainer, TrainingConfig, prepare
 
@@ -147,7 +147,7 @@ def train_on_scenes(epochs: int, page: "Page") -> None:
     matrix = extractor.features(dataset.images.open(name) for name in names)
     features = Features(names, matrix, identity(extractor))
     config = TrainingConfig(epochs=epochs, batch_size=64, learning_rate=3e-3)
-    model, train, dev = prepare(dataset, features, MRNNConfig(**SMALL), config)
+    model, train, dev = prepare(dataset, features, MRNNConfig(**SMALL), config, MRNN)
     before = model.mean_loss(dev)
     history = Trainer(model, config).fit(train, dev)
     names = dataset.split("dev")

@@ -174,13 +174,13 @@ def from_model(
 
     workers, folder = workers_of(args), parts_of(args)
     model, dataset, features = load_scoring(args)
-    must_speak(model, together(args.checkpoint))
+    captioner = must_speak(model, together(args.checkpoint))
     names = images_of(dataset, args.split)
     names = [name for name in names if name not in features.failed]
-    others = {}
+    others: dict[str, Rating] = {}
     if args.rerank:
         rating, captions, others = evaluate_reranked(
-            model,
+            captioner,
             dataset,
             names,
             features,
@@ -192,7 +192,7 @@ def from_model(
         )
     else:
         rating, captions = evaluate(
-            model,
+            captioner,
             dataset,
             names,
             features.rows(names),

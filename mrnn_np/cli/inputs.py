@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mrnn_np.data import CaptionDataset
     from mrnn_np.features.extractors import Extractor
     from mrnn_np.features.matrix import Features
-    from mrnn_np.models.next_word import NextWordModel
+    from mrnn_np.models import Model
     from mrnn_np.runtime.workers import Workers
 
 # Options that name files to be read; `files_read` knows what the others mean.
@@ -163,7 +163,7 @@ def load_features(paths: Sequence[Path]) -> "Features":
     return features
 
 
-def load_models(names: Sequence[str]) -> "NextWordModel":
+def load_models(names: Sequence[str]) -> "Model":
     """Return the model of one checkpoint, or an `Ensemble` of several.
 
     Raises
@@ -184,7 +184,7 @@ def load_models(names: Sequence[str]) -> "NextWordModel":
 
 def load_scoring(
     args: argparse.Namespace,
-) -> "tuple[NextWordModel, CaptionDataset, Features]":
+) -> "tuple[Model, CaptionDataset, Features]":
     """Return model, data set and features of a command that has all three.
 
     Raises
@@ -202,7 +202,7 @@ def load_scoring(
     return model, dataset, features
 
 
-def load_extractor_of(model: "NextWordModel", checkpoint: str) -> "Extractor":
+def load_extractor_of(model: "Model", checkpoint: str) -> "Extractor":
     """Load the CNN that a model's features come from, and make sure it is that one.
 
     Raises

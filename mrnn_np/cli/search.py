@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mrnn_np.cli.inputs import (
     add_checkpoint,
@@ -192,9 +192,9 @@ def find_sentences(
     )
     results = []
     for number, i in enumerate(found.best):
-        result = {"sentence": sentences[i].text}
+        result: dict[str, Any] = {"sentence": sentences[i].text}
         result["score"] = round(float(found.scores[number]), 4)
-        if not ranker:
+        if found.log_probs is not None:
             result["log_prob"] = round(float(found.log_probs[number]), 4)
         results.append({**result, "images": sentences[i].images})
     explained = RANKER

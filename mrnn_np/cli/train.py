@@ -13,7 +13,7 @@ from mrnn_np.models.registry import MODELS
 
 if TYPE_CHECKING:
     from mrnn_np.data import CaptionDataset
-    from mrnn_np.models import CaptionerConfig
+    from mrnn_np.models import ModelConfig
     from mrnn_np.training import RunFolder, TrainingConfig
 
 EXAMPLE = (
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 def train_in(
     folder: "RunFolder",
     dataset: "CaptionDataset",
-    configs: "tuple[CaptionerConfig, TrainingConfig]",
+    configs: "tuple[ModelConfig, TrainingConfig]",
     args: argparse.Namespace,
 ) -> None:
     """Prepare and train, and say what came of it."""

@@ -16,6 +16,7 @@ import numpy as np
 from mrnn_np.decoding import Caption, beam_search
 from mrnn_np.decoding.beam import images_together
 from mrnn_np.decoding.caption import make_caption
+from mrnn_np.decoding.next_words import NextWords
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.parts import Parts, fingerprint
@@ -27,7 +28,7 @@ BLOCK = 250  # images searched together, fewer where the beam is wide
 
 
 def caption_images(
-    model,
+    model: NextWords,
     features: np.ndarray,
     beam_size: int = 5,
     n_best: int = 1,
@@ -55,7 +56,7 @@ def caption_images(
     standard = model.standardise(features)
     options = np.array([beam_size, n_best])
     inputs = fingerprint(model, standard, options=options)
-    parts = Parts(folder and Path(folder), "captions", inputs)
+    parts = Parts(Path(folder) if folder else None, "captions", inputs)
     size = images_together(beam_size, BLOCK)
     blocks = [slice(i, i + size) for i in range(0, len(standard), size)]
     found = [parts.load(f"block-{i}") for i in range(len(blocks))]
@@ -76,7 +77,8 @@ def caption_images(
         if folder and Path(folder).is_dir():
             say(f"what was searched is kept in {folder}: the same command goes on")
         raise
-    return [captions for block in found for captions in unpacked(model, block)]
+    done = [unpacked(model, block) for block in found if block is not None]  # all
+    return list(itertools.chain.from_iterable(done))
 
 
 def remove_captions(folder: Path) -> None:
@@ -88,7 +90,7 @@ def remove_captions(folder: Path) -> None:
 class Search:
     """A beam search over a block of images, as arrays that can go to disk."""
 
-    model: object
+    model: NextWords
     beam_size: int
     n_best: int
 
@@ -98,7 +100,9 @@ class Search:
         return packed(self.model, beams)
 
 
-def packed(model, beams: Sequence[Sequence[Caption]]) -> dict[str, np.ndarray]:
+def packed(
+    model: NextWords, beams: Sequence[Sequence[Caption]]
+) -> dict[str, np.ndarray]:
     """Return captions as flat arrays.
 
     Returns
@@ -142,7 +146,7 @@ def check_packed(
         raise InputError(f"{where}: its captions do not fit together: delete it")
 
 
-def unpacked(model, block: dict[str, np.ndarray]) -> list[list[Caption]]:
+def unpacked(model: NextWords, block: dict[str, np.ndarray]) -> list[list[Caption]]:
     """Return the captions that `packed` was given."""
     ends = np.cumsum(block["lengths"])[:-1]
     words = np.split(block["words"], ends)[: len(block["lengths"])]

@@ -147,7 +147,7 @@ def small_model(
     rng: np.random.Generator,
     name: str = "mrnn",
     dtype: DTypeLike = np.float64,
-    **choices: object,
+    **choices: Any,
 ) -> ParametricModel:
     """Return a small model with 14 words; of the m-RNN one with 434 parameters.
 
@@ -159,7 +159,7 @@ def small_model(
     cls = model_class(name)
     words = [*SPECIALS, *"abcdefghij"]
     vocabulary = Vocabulary(words, rng.integers(1, 50, len(words)))
-    given: dict[str, object] = {}
+    given: dict[str, Any] = {}
     for number, one in enumerate(dataclasses.fields(cls.config_class)):
         if one.name.endswith("_size"):
             given[one.name] = SIZES.get(one.name, 5 + number)
@@ -322,6 +322,7 @@ def model_and_batch(
     for attempt in range(1000):
         rng = np.random.default_rng([seed, 3, attempt])
         model = small_model(rng, name, **rates | choices)
+        shared: dict[str, Any]
         shared = {"images": SHARED_IMAGES} if isinstance(model, Ranker) else {}
         V, D = len(model.vocabulary), model.config.image_size
         batch = random_batch(rng, V, D, **shared)

@@ -210,6 +210,11 @@ class ParametricModel(Model, ABC):
         arrays["feature_scale"] = self.feature_scale
         return content_hash(described, arrays)
 
-    def save(self, path: str | Path, half: bool = False, training=None) -> None:
+    def save(
+        self,
+        path: str | Path,
+        half: bool = False,
+        training: tuple[dict, Arrays] | None = None,
+    ) -> None:
         """Write a checkpoint; see `mrnn_np.models.checkpoint.save_model`."""
         save_model(self, path, half=half, training=training)

@@ -50,6 +50,7 @@ class Parts:
 
     def where(self, name: str) -> Path:
         """Return the file of a block."""
+        assert self.folder is not None  # else no block is found or kept
         return self.folder / f"{name}.npz"
 
     def save(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
