@@ -22,7 +22,7 @@ EXTRAS = {
     ],
     "dev": [
         "ruff>=0.6",
-        "mypy>=1.11",
+        "mypy>=2.0",
         "import-linter>=2.15",  # lint-imports
         "pre-commit>=3.5",
         "pytest-cov>=5.0",
