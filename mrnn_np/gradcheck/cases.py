@@ -309,7 +309,7 @@ def layer_checks(seed: int) -> Iterator[tuple[str, list[GradientCheck]]]:
 
 
 def model_and_batch(
-    seed: int, dropout: float, name: str = "mrnn", **choices
+    seed: int, dropout: float, name: str = "mrnn", **choices: Any
 ) -> tuple[ParametricModel, PackedBatch]:
     """Return a small model, and a batch for which it keeps away from its kinks.
 
@@ -332,7 +332,7 @@ def model_and_batch(
 
 
 def model_case(
-    seed: int, dropout: float = 0.0, name: str = "mrnn", **choices
+    seed: int, dropout: float = 0.0, name: str = "mrnn", **choices: Any
 ) -> list[GradientCheck]:
     """Check every parameter of a whole model, then all of them by projection."""
     model, batch = model_and_batch(seed, dropout, name, **choices)
