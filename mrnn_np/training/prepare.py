@@ -23,7 +23,8 @@ def prepare(
     features: Features,
     model_config: ModelConfig,
     config: TrainingConfig,
-    # What is made when no class is given is an MRNN.
+    # A type variable that is not given cannot be inferred: whoever wants to know the
+    # class names it.
     model_class: type[Learner] = MRNN,  # type: ignore[assignment]
 ) -> tuple[Learner, Examples, Examples]:
     """Build a model and its examples from a data set.
