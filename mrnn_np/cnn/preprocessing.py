@@ -238,19 +238,17 @@ def as_picture(image: object) -> "Image":
     )
 
 
-IMAGENET = Preprocessing(
-    224,
-    256,
-    scale=1 / 255,
-    mean=(0.485, 0.456, 0.406),  # of ImageNet's training pixels, in 0..1
-    std=(0.229, 0.224, 0.225),
-)
+IMAGENET: dict[str, Any] = {
+    "scale": 1 / 255,
+    "mean": (0.485, 0.456, 0.406),  # of ImageNet's training pixels, in 0..1
+    "std": (0.229, 0.224, 0.225),
+}
 # (architecture, variant) -> what its published weights were trained with.
 PREPROCESSING = {
-    ("alexnet", None): IMAGENET,
-    ("vgg16", None): IMAGENET,
-    ("vgg19", None): IMAGENET,
-    ("squeezenet1_1", "torchvision"): IMAGENET,
+    ("alexnet", None): Preprocessing(224, 256, **IMAGENET),
+    ("vgg16", None): Preprocessing(224, 256, **IMAGENET),
+    ("vgg19", None): Preprocessing(224, 256, **IMAGENET),
+    ("squeezenet1_1", "torchvision"): Preprocessing(224, 256, **IMAGENET),
     ("squeezenet1_1", "keras"): Preprocessing(
         227, 256, channels="BGR", mean=(103.939, 116.779, 123.68)
     ),
