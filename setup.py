@@ -20,7 +20,14 @@ EXTRAS = {
         "distributed>=2023.4",
         "scikit-image>=0.20",  # for its photographs of a cat, a coffee and a rocket
     ],
-    "dev": ["ruff>=0.6", "cosmic-ray>=8.4"],  # cosmic-ray: python tests/mutate.py
+    "dev": [
+        "ruff>=0.6",
+        "mypy>=2.0",
+        "import-linter>=2.15",  # lint-imports
+        "pre-commit>=3.5",
+        "pytest-cov>=5.0",
+        "cosmic-ray>=8.4",  # python tests/mutate.py
+    ],
 }
 
 setup(
@@ -35,7 +42,10 @@ setup(
     # The shipped weights lie beside the package in the repository and inside it
     # once installed; mrnn_np.runtime.storage.weights_folder() knows both places.
     package_dir={"mrnn_np.weights": "weights"},
-    package_data={"mrnn_np.weights": ["*.npz", "*.json", "*.tsv", "*.md"]},
+    package_data={
+        "mrnn_np": ["py.typed"],
+        "mrnn_np.weights": ["*.npz", "*.json", "*.tsv", "*.md"],
+    },
     install_requires=[
         "numpy>=1.24",
         "numba>=0.58",

@@ -12,8 +12,11 @@ Knows: scikit-learn's contract. Does not know: layers, gradients, search, data s
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -32,11 +35,19 @@ from mrnn_np.models import (
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.training import Trainer, TrainingConfig
 
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+# A sentence or several for each image.
+Captions = Sequence[str | Sequence[str]]
+
 try:
     from sklearn.utils.validation import validate_data
 except ImportError:  # scikit-learn before 1.6 has it as a method
 
-    def validate_data(estimator, X, **choices):
+    def validate_data(
+        estimator: BaseEstimator, X: ArrayLike, **choices: object
+    ) -> np.ndarray:
         return estimator._validate_data(X, **choices)
 
 
@@ -108,29 +119,29 @@ class MRNNCaptioner(BaseEstimator):
 
     def __init__(
         self,
-        model="mrnn",
-        embedding_size=128,
-        recurrent_size=256,
-        multimodal_size=512,
-        dropout=0.5,
-        dropout_image=0.5,
-        min_word_count=2,
-        tokenizer="english",
-        optimiser="adam",
-        learning_rate=1e-3,
-        schedule="linear",
-        clip_norm=5.0,
-        l2=0.0,
-        batch_size=128,
-        epochs=16,
-        validation_fraction=0.1,
-        patience=3,
-        beam_size=5,
-        max_length=20,
-        length_penalty=0.0,
-        random_state=None,
-        verbose=False,
-    ):
+        model: str = "mrnn",
+        embedding_size: int = 128,
+        recurrent_size: int = 256,
+        multimodal_size: int = 512,
+        dropout: float = 0.5,
+        dropout_image: float = 0.5,
+        min_word_count: int = 2,
+        tokenizer: str = "english",
+        optimiser: str = "adam",
+        learning_rate: float = 1e-3,
+        schedule: str = "linear",
+        clip_norm: float = 5.0,
+        l2: float = 0.0,
+        batch_size: int = 128,
+        epochs: int = 16,
+        validation_fraction: float = 0.1,
+        patience: int = 3,
+        beam_size: int = 5,
+        max_length: int = 20,
+        length_penalty: float = 0.0,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
         self.model = model
         self.embedding_size = embedding_size
         self.recurrent_size = recurrent_size
@@ -154,7 +165,7 @@ class MRNNCaptioner(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: Captions) -> "MRNNCaptioner":
         """Learn a vocabulary and a model.
 
         Parameters
@@ -173,13 +184,13 @@ class MRNNCaptioner(BaseEstimator):
             as many as rows; no word frequent enough; a parameter out of range.
         TrainingDiverged (an InputError) : the learning rate is too high.
         """
-        X = validate_data(self, X, dtype=np.float32)
+        features = validate_data(self, X, dtype=np.float32)
         tokenizer = get_tokenizer(self.tokenizer)
-        captions = read_captions(y, len(X), tokenizer.tokenize)
+        captions = read_captions(y, len(features), tokenizer.tokenize)
         random_state = check_random_state(self.random_state)
-        train, dev = self._hold_out(len(X), random_state)
+        train, dev = self._hold_out(len(features), random_state)
         seed = int(random_state.randint(2**31 - 1))
-        sizes, training = self._configs(X.shape[1], seed)
+        sizes, training = self._configs(features.shape[1], seed)
         # As in training.prepare: nothing is learned from the images held out.
         sentences = [tokens for i in train for tokens in captions[i]]
         words = {word for tokens in sentences for word in tokens}
@@ -187,16 +198,18 @@ class MRNNCaptioner(BaseEstimator):
         rng = np.random.default_rng(seed)
         cls = model_class(self.model)
         model = cls(sizes, vocabulary, rng, tokenizer=tokenizer.name)
-        model.set_feature_statistics(X[train])
-        history = Trainer(model, training, verbose=self.verbose).fit(
-            *(_examples(model, X[i], [captions[j] for j in i]) for i in (train, dev))
+        model.set_feature_statistics(features[train])
+        learned, chosen_on = (
+            _examples(model, features[i], [captions[j] for j in i])
+            for i in (train, dev)
         )
+        history = Trainer(model, training, verbose=self.verbose).fit(learned, chosen_on)
         # Only now: a training that failed leaves what was learned before.
         self.model_, self.vocabulary_, self.history_ = model, vocabulary, history
         self.n_rare_words_ = sum(word not in vocabulary for word in words)
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Describe each image in a sentence, by beam search.
 
         Parameters
@@ -212,16 +225,16 @@ class MRNNCaptioner(BaseEstimator):
         InputError : the model is a ranker, which cannot speak.
         """
         check_is_fitted(self, "model_")
-        X = validate_data(self, X, dtype=np.float32, reset=False)
+        features = validate_data(self, X, dtype=np.float32, reset=False)
         captions = must_speak(self.model_, f"model {self.model!r}").caption(
-            X,
+            features,
             beam_size=self._positive_integer("beam_size"),
             max_length=self._positive_integer("max_length"),
             length_penalty=_plain(self.length_penalty),
         )
         return np.array([caption.text for caption in captions], dtype=object)
 
-    def score(self, X, y):
+    def score(self, X: ArrayLike, y: Captions) -> float:
         """Return the mean log-likelihood of a word of the captions: larger is better.
 
             score = (1/P) sum_p log P(word_p | words before it, image)      nats
@@ -252,19 +265,23 @@ class MRNNCaptioner(BaseEstimator):
         (captioner, X, y) that rates ``captioner.predict(X)`` by `mrnn_np.metrics`.
         """
         check_is_fitted(self, "model_")
-        X = validate_data(self, X, dtype=np.float32, reset=False)
+        features = validate_data(self, X, dtype=np.float32, reset=False)
         tokenize = get_tokenizer(self.model_.tokenizer).tokenize
-        examples = _examples(self.model_, X, read_captions(y, len(X), tokenize))
+        examples = _examples(
+            self.model_, features, read_captions(y, len(features), tokenize)
+        )
         loss = self.model_.mean_loss(examples)
         if not isinstance(self.model_, NextWordModel):
             return float(-loss)
-        n_unknown = sum(ids.count(UNK) for ids in examples.sentences)
+        n_unknown = sum(list(ids).count(UNK) for ids in examples.sentences)
         share = n_unknown / examples.lengths().sum()
         return float(-loss - share * math.log(self.n_rare_words_ + 1))
 
     # --- what fit and score share -------------------------------------------------
 
-    def _hold_out(self, n: int, random_state) -> tuple[np.ndarray, np.ndarray]:
+    def _hold_out(
+        self, n: int, random_state: np.random.RandomState
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows to train on and the rows to choose the epoch on."""
         fraction = _plain(self.validation_fraction)
         if not isinstance(fraction, int | float) or not 0 <= fraction < 1:
@@ -307,12 +324,12 @@ class MRNNCaptioner(BaseEstimator):
             raise InputError(f"{name} must be a positive integer, not {value!r}")
         return value
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> "Tags":
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
 
-    def _more_tags(self):  # the same for scikit-learn before 1.6
+    def _more_tags(self) -> dict[str, bool]:  # the same for scikit-learn before 1.6
         return {"requires_y": True}
 
 
@@ -337,6 +354,6 @@ def _examples(model: ParametricModel, X: np.ndarray, captions: list) -> Examples
     )
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Return Python's own number for NumPy's: a grid may be an array."""
     return value.item() if isinstance(value, np.generic) else value

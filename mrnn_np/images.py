@@ -17,9 +17,10 @@ import os
 import warnings
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn, Protocol
 
 import numpy as np
 from PIL import Image
@@ -189,12 +190,38 @@ def read_file(path: Path) -> bytes:
     return read_bounded(path, LARGEST_BYTES, "an image")
 
 
-class ImageFiles:
-    """Images that are files: who reads a file by name can open it and tell it apart.
+class ImageSource(Protocol):
+    """Who gives a picture by its name."""
 
-    A subclass has ``read(name)``, which returns the content of a file and what to call
-    it in an error.
-    """
+    def open(self, name: str) -> Image.Image:
+        """Return the picture in RGB; InputError when it is missing or broken."""
+
+
+class Images(ImageSource, Protocol):
+    """The pictures of a data set; those that are files have ``read``, too."""
+
+    def names(self) -> list[str]:
+        """Return the names of all pictures."""
+
+    def __contains__(self, name: str) -> bool: ...
+
+
+class ImagePlace(Images, Protocol):
+    """Pictures that are files, in a folder or an archive."""
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        """Return the content of a file and what to call it; InputError as of `open`."""
+
+    def checksum(self, name: str) -> int:
+        """Return the CRC-32 of a file's content; InputError when it cannot be read."""
+
+
+class ImageFiles(ABC):
+    """Images that are files: who reads a file by name can open it and tell it apart."""
+
+    @abstractmethod
+    def read(self, name: str) -> tuple[bytes, str]:
+        """Return the content of a file and what to call it; InputError as of `open`."""
 
     def open(self, name: str) -> Image.Image:
         """Return the picture in RGB; InputError when it is missing or broken."""
@@ -225,7 +252,7 @@ class SentImages(ImageFiles):
         return content
 
 
-def send_images(images: object, names: list[str]) -> object:
+def send_images(images: ImageSource, names: list[str]) -> ImageSource:
     """Return what opens these images on a machine that sees no file of this one.
 
     Parameters
@@ -235,7 +262,7 @@ def send_images(images: object, names: list[str]) -> object:
     """
     if not hasattr(images, "read"):
         return images
-    contents = {}
+    contents: dict[str, tuple[bytes, str] | InputError] = {}
     for name in names:
         try:
             contents[name] = images.read(name)
@@ -290,22 +317,23 @@ class ImageZip(ImageFiles):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._archive = self._members = None
+        self._opened: tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]] | None = None
         self._open_archive()
 
     def __getstate__(self) -> dict:
-        return {"path": self.path, "_archive": None, "_members": None}
+        return {"path": self.path, "_opened": None}
 
-    def _open_archive(self) -> None:
-        if self._archive is not None:
-            return
+    def _open_archive(self) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
+        """Return the archive, and its images by file name."""
+        if self._opened is not None:
+            return self._opened
         if not os.path.isfile(self.path):
             raise InputError(f"{self.path}: no such zip archive")
         try:
             archive = zipfile.ZipFile(self.path)
         except Exception as error:  # a broken list of contents, of half a dozen kinds
             raise InputError(f"{self.path}: not a readable zip: {error}") from error
-        members = {}
+        members: dict[str, zipfile.ZipInfo] = {}
         for item in archive.infolist():
             inner = PurePosixPath(item.filename)
             if item.filename.endswith("/") or "__MACOSX" in inner.parts:
@@ -315,30 +343,29 @@ class ImageZip(ImageFiles):
             if inner.name in members:
                 raise InputError(f"{self.path}: holds two images {inner.name!r}")
             members[inner.name] = item
-        self._archive, self._members = archive, members
+        self._opened = archive, members
+        return self._opened
 
     def names(self) -> list[str]:
         """Return the file names, without folders, in alphabetical order."""
-        self._open_archive()
-        return sorted(self._members)
+        return sorted(self._open_archive()[1])
 
     def __contains__(self, name: str) -> bool:
-        self._open_archive()
-        return name in self._members
+        return name in self._open_archive()[1]
 
     def read(self, name: str) -> tuple[bytes, str]:
         """Return the content of a file and what to call it; InputError as of `open`."""
         if name not in self:
             raise InputError(f"{self.path}: holds no image {name!r}")
         label = f"{self.path}: {name}"
-        member = self._members[name]
-        return read_member(self._archive, member, LARGEST_BYTES, label), label
+        archive, members = self._open_archive()
+        return read_member(archive, members[name], LARGEST_BYTES, label), label
 
     def checksum(self, name: str) -> int:
         """Return the CRC-32 of a file's content, which the archive knows unread."""
         if name not in self:
             raise InputError(f"{self.path}: holds no image {name!r}")
-        return self._members[name].CRC
+        return self._open_archive()[1][name].CRC
 
 
 class NoImages:
@@ -359,11 +386,11 @@ class NoImages:
     def __contains__(self, name: str) -> bool:
         return False
 
-    def open(self, name: str) -> Image.Image:
+    def open(self, name: str) -> NoReturn:
         """Raise InputError with the reason."""
         raise InputError(self.reason)
 
-    read = open
+    read = checksum = open
 
 
 def is_image_name(name: str) -> bool:

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from mrnn_np.layers.parameters import Parameter
 
@@ -48,7 +49,7 @@ class Cell(ABC):
         """S, columns of the state."""
         return self.states * self.size
 
-    def start(self, n: int, dtype) -> np.ndarray:
+    def start(self, n: int, dtype: DTypeLike) -> np.ndarray:
         """Return the state before the first word when nothing else is known, zeros."""
         return np.zeros((n, self.state_size), dtype)
 

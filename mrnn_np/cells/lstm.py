@@ -14,6 +14,8 @@ see the cell: i and f have + c' pi and + c' pf inside, o has + c po.
 Knows: one recurrent layer. Does not know: words, images, the loss.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from mrnn_np.cells.cell import Cell, new_array, shifted, steps
@@ -70,7 +72,13 @@ class LSTMCell(Cell):
         z += p["br"]
         return np.hstack(self._advance(z, state[:, :R], state[:, R:], p)[:2])
 
-    def _advance(self, z, h, c_before, p) -> tuple:
+    def _advance(
+        self,
+        z: np.ndarray,
+        h: np.ndarray,
+        c_before: np.ndarray,
+        p: Mapping[str, np.ndarray],
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Do a step from z = x W + b, (n, 4R), which becomes i, f, o and g.
 
         Returns h, c and tanh(c), (n, R) each.

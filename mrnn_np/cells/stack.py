@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from mrnn_np.cells.cell import Cell, new_array
+from mrnn_np.cells.cell import Arrays, Cell, Memory, new_array
 from mrnn_np.cells.gru import GRUCell
 from mrnn_np.cells.lstm import LSTMCell
 from mrnn_np.cells.relu import ReLUCell
@@ -38,7 +38,9 @@ def check_cell(name: str, layers: int) -> None:
         raise InputError(f"recurrent_layers must be 1 to {MOST_LAYERS}, not {layers}")
 
 
-def make_cell(name: str, input_size: int, size: int, layers: int = 1, **more) -> Cell:
+def make_cell(
+    name: str, input_size: int, size: int, layers: int = 1, **more: float
+) -> Cell:
     """Return a cell, or a stack of several layers of it.
 
     Parameters
@@ -95,10 +97,11 @@ class Stack(Cell):
 
     def backward(self, dout, cache, memory=new_array):
         """Go back through one cell after another, from the top to the bottom."""
-        dstates, dp = [], {}
+        dstates: list[np.ndarray] = []
+        dp: Arrays = {}
         for n in range(len(self.cells), 0, -1):
             dout, dstate, own = self.cells[n - 1].backward(
-                dout, cache[n - 1], lambda name, n=n: memory(f"{n}.{name}")
+                dout, cache[n - 1], _of_cell(memory, n)
             )
             dstates.append(dstate)
             dp |= {f"{n}.{name}": grad for name, grad in own.items()}
@@ -120,6 +123,11 @@ class Stack(Cell):
             shares.append((cell, state[:, end - cell.state_size : end]))
             end -= cell.state_size
         return shares
+
+
+def _of_cell(memory: Memory, n: int) -> Memory:
+    """Return what asks for the memory of the n-th cell by its parameters' names."""
+    return lambda name: memory(f"{n}.{name}")
 
 
 def numbered(p: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:

@@ -19,9 +19,12 @@ import signal
 import sys
 import threading
 import traceback
+from types import FrameType
+from typing import NoReturn
 
+from mrnn_np import __version__
 from mrnn_np.runtime.lines import one_line
-from mrnn_np.runtime.progress import flush, printable, say
+from mrnn_np.runtime.progress import flush, printable, say, show
 
 COMMANDS = {
     "demo": "caption two photographs, then train a small m-RNN and report on it",
@@ -44,9 +47,31 @@ ASKS_TO_END = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, `kill`, a closed termin
 class Parser(argparse.ArgumentParser):
     """Argparse, where what a user gave is shown as errors and `printable` have it."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         message = one_line(message)
         super().error(printable(message, getattr(sys.stderr, "encoding", None)))
+
+
+class ShowVersions(argparse.Action):
+    """What `--version` does: print one line for the report of a fault, and exit."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        show(versions())
+        parser.exit()
+
+
+def versions() -> str:
+    """Return the versions of this package and of what its numbers depend on.
+
+    The others' stand in their metadata: `mrnn-np --help` takes a tenth of a second, and
+    importing Numba to ask for its version half a second.
+    """
+    from importlib import metadata  # no other command needs it
+
+    return (
+        f"mrnn_np {__version__}, Python {sys.version.split()[0]}, "
+        f"NumPy {metadata.version('numpy')}, Numba {metadata.version('numba')}"
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -64,6 +89,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--debug", action="store_true", help="show the traceback of an error"
     )
+    parser.add_argument(
+        "--version", action=ShowVersions, nargs=0, help="show the versions and exit"
+    )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
@@ -76,7 +104,11 @@ def main(argv: list[str] | None = None) -> int:
     atexit.register(gc.freeze)
     debug = False
     try:
-        chosen = build_parser().parse_args(argv)
+        arguments = sys.argv[1:] if argv is None else argv
+        if not arguments:
+            build_parser().print_help(sys.stderr)
+            return 2
+        chosen = build_parser().parse_args(arguments)
         debug = chosen.debug
         module = importlib.import_module(f"mrnn_np.cli.{chosen.command}")
         summary = COMMANDS[chosen.command]
@@ -119,14 +151,14 @@ def program() -> None:
     asks = [getattr(signal, name) for name in ASKS_TO_END if hasattr(signal, name)]
     asks = [n for n in asks if signal.getsignal(n) is not signal.SIG_IGN]  # `nohup`
 
-    def stop(number, frame) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         # Asked once, tidy up: keep checkpoints, end worker processes. Who asks again
         # meanwhile is obeyed at once, and without a word from Python.
         for each in asks:
             signal.signal(each, signal.SIG_DFL)
         raise KeyboardInterrupt
 
-    def stop_later(ignored) -> None:
+    def stop_later(ignored: "sys.UnraisableHookArgs") -> None:
         # What is raised in __del__ or a callback of the import system goes no further
         # than there: 1 of 25 signals at random moments was lost so, with a traceback.
         if "ignored due to race condition" in str(ignored.exc_value):
@@ -145,7 +177,7 @@ def program() -> None:
         try:
             status = main()
         except SystemExit as stopped:  # argparse showed help, or what is wrong
-            status = stopped.code
+            status = stopped.code  # type: ignore[assignment]  # argparse's are int
         except Exception:  # --debug
             for line in traceback.format_exc().splitlines():
                 say(line)

@@ -142,6 +142,7 @@ def measured(command: list[str], environment: dict) -> Iterator[dict | int]:
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdout is not None  # it is a pipe
         for line in process.stdout:
             yield json.loads(line)
     yield process.returncode

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mrnn_np.cli.inputs import (
     add_beam,
@@ -12,6 +13,13 @@ from mrnn_np.cli.inputs import (
     positive,
     together,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mrnn_np.decoding import Caption
+    from mrnn_np.decoding.consensus import Consensus
+    from mrnn_np.models.next_word import NextWordModel
 
 DEFAULT_MODEL = "flickr8k"
 EXAMPLE = "mrnn-np caption photo.jpg holiday/*.jpg --nbest 3"
@@ -120,7 +128,7 @@ def check_use(args: argparse.Namespace) -> None:
         )
 
 
-def load_consensus(args: argparse.Namespace, model):
+def load_consensus(args: argparse.Namespace, model: "NextWordModel") -> "Consensus":
     """Return the training images of --rerank, as the model sees them."""
     from mrnn_np.data import load_dataset
     from mrnn_np.decoding.consensus import Consensus
@@ -130,7 +138,13 @@ def load_consensus(args: argparse.Namespace, model):
     return Consensus.of_training_split(model, dataset, features)
 
 
-def describe_by_consensus(model, consensus, features, args, path: str) -> list:
+def describe_by_consensus(
+    model: "NextWordModel",
+    consensus: "Consensus",
+    features: "np.ndarray",
+    args: argparse.Namespace,
+    path: str,
+) -> "list[Caption]":
     """Return the captions of one image, those first that resemble people's.
 
     A training image is known by the name of its file: its own captions do not count.
@@ -142,7 +156,12 @@ def describe_by_consensus(model, consensus, features, args, path: str) -> list:
     return consensus.rerank(found, vectors, [Path(path).name])[0][: args.nbest]
 
 
-def describe(model, features, args: argparse.Namespace, number: int) -> list:
+def describe(
+    model: "NextWordModel",
+    features: "np.ndarray",
+    args: argparse.Namespace,
+    number: int,
+) -> "list[Caption]":
     """Return the captions of one image, as the options ask."""
     import numpy as np
 
@@ -154,7 +173,7 @@ def describe(model, features, args: argparse.Namespace, number: int) -> list:
     return model.sample(repeated, rng, args.temperature)
 
 
-def show_captions(path: str, captions: list, many: bool) -> None:
+def show_captions(path: str, captions: "list[Caption]", many: bool) -> None:
     """Print captions for a person to read."""
     from mrnn_np.runtime.progress import show
 

@@ -4,11 +4,13 @@ The quickest check that weights, preprocessing and convolutions fit together: wi
 of them wrong, a cat is no longer a cat.
 """
 
+import argparse
+
 EXAMPLE = "mrnn-np classify cat.jpg --cnn efficientnet_lite0"
 SHOWN = 5
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the images and the options."""
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
     parser.add_argument(
@@ -29,7 +31,7 @@ def class_names() -> list[str]:
     return [line.split("\t")[1] for line in text.splitlines()]
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Print the classes of every image that can be read; 1 if one could not."""
     from mrnn_np.convert import load_cnn
     from mrnn_np.images import load_image

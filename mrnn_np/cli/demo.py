@@ -8,15 +8,25 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mrnn_np.cli.inputs import files_read, positive
 from mrnn_np.runtime.progress import say, show
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from mrnn_np.data import CaptionDataset
+    from mrnn_np.features.matrix import Features
+    from mrnn_np.models import Captioner
+    from mrnn_np.report import Page
+    from mrnn_np.retrieval.protocol import Retrieval
 
 EXAMPLE = "mrnn-np demo photo.jpg --out demo"
 SHIPPED = "flickr8k"
 PHOTOGRAPHS = ("china.jpg", "flower.jpg")  # come with scikit-learn
 SHOWN = 12  # scenes on the page
-SMALL = {  # a model that learns the scenes in about a minute
+SMALL: dict[str, Any] = {  # a model that learns the scenes in about a minute
     "embedding_size": 64,
     "recurrent_size": 128,
     "multimodal_size": 192,
@@ -65,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def photographs(paths: list[str]) -> list[tuple[str, object]]:
+def photographs(paths: list[str]) -> "list[tuple[str, Image]]":
     """Return (name, image) of the two photographs of scikit-learn, then the user's."""
     from sklearn.datasets import load_sample_image
 
@@ -76,7 +86,7 @@ def photographs(paths: list[str]) -> list[tuple[str, object]]:
     return [(name, as_picture(load_sample_image(name))) for name in PHOTOGRAPHS] + own
 
 
-def describe_photographs(paths: list[str], page) -> bool:
+def describe_photographs(paths: list[str], page: "Page") -> bool:
     """Caption photographs with the shipped model; return whether that failed.
 
     Without the CNN's weights the demo still goes on to its second part.
@@ -114,7 +124,7 @@ def describe_photographs(paths: list[str], page) -> bool:
     return False
 
 
-def train_on_scenes(epochs: int, page) -> None:
+def train_on_scenes(epochs: int, page: "Page") -> None:
     """Train a small m-RNN on drawn scenes, score it, show what it says and finds."""
     import numpy as np
 
@@ -123,7 +133,7 @@ def train_on_scenes(epochs: int, page) -> None:
     from mrnn_np.features.extractors import load_extractor
     from mrnn_np.features.identity import identity
     from mrnn_np.features.matrix import Features
-    from mrnn_np.models import MRNNConfig
+    from mrnn_np.models import MRNN, MRNNConfig
     from mrnn_np.report import add_retrieval, caption_wall, line_chart, table
     from mrnn_np.training import Trainer, TrainingConfig, prepare
 
@@ -138,7 +148,7 @@ def train_on_scenes(epochs: int, page) -> None:
     matrix = extractor.features(dataset.images.open(name) for name in names)
     features = Features(names, matrix, identity(extractor))
     config = TrainingConfig(epochs=epochs, batch_size=64, learning_rate=3e-3)
-    model, train, dev = prepare(dataset, features, MRNNConfig(**SMALL), config)
+    model, train, dev = prepare(dataset, features, MRNNConfig(**SMALL), config, MRNN)
     before = model.mean_loss(dev)
     history = Trainer(model, config).fit(train, dev)
     names = dataset.split("dev")
@@ -188,7 +198,9 @@ def train_on_scenes(epochs: int, page) -> None:
     add_retrieval(page, result, dataset.images, np.random.default_rng(0))
 
 
-def find_scenes(model, dataset, features):
+def find_scenes(
+    model: "Captioner", dataset: "CaptionDataset", features: "Features"
+) -> "Retrieval":
     """Score both retrieval tasks on the dev scenes; print and return the result."""
     import numpy as np
 

@@ -6,6 +6,7 @@ The captions are a model's own, or those of any results file (``--captions``).
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mrnn_np.cli.inputs import (
     add_backend,
@@ -19,6 +20,11 @@ from mrnn_np.cli.inputs import (
     workers_of,
 )
 from mrnn_np.runtime.outputs import json_place
+
+if TYPE_CHECKING:
+    from mrnn_np.data import CaptionDataset
+    from mrnn_np.metrics.score import Rating
+    from mrnn_np.runtime.outputs import Output
 
 EXAMPLE = (
     "mrnn-np evaluate flickr8k:DIR --split dev --features flickr8k.npz "
@@ -68,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     args.beam = beam_width(args)
     if args.captions:
         rating, captions, dataset = from_file(args)
-        others = {}
+        others: dict[str, Rating] = {}
     else:
         rating, captions, dataset, others = from_model(args)
     import numpy as np
@@ -89,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def outputs_of(args: argparse.Namespace) -> list:
+def outputs_of(args: argparse.Namespace) -> "list[Output]":
     """Return what --json asks for: scores, captions beside them, and blocks."""
     from mrnn_np.metrics.results import results_output
     from mrnn_np.runtime.outputs import STDOUT, Output, json_output
@@ -119,7 +125,11 @@ def parts_of(args: argparse.Namespace) -> Path | None:
 
 
 def show_scores(
-    args: argparse.Namespace, dataset, captions, rating, intervals: Mapping
+    args: argparse.Namespace,
+    dataset: "CaptionDataset",
+    captions: Mapping[str, str],
+    rating: "Rating",
+    intervals: Mapping[str, Sequence[float]],
 ) -> None:
     """Print the table of scores."""
     from mrnn_np.runtime.progress import show
@@ -152,7 +162,9 @@ def check_use(args: argparse.Namespace) -> None:
         raise WrongUse("give --features and --checkpoint, or --captions RESULTS")
 
 
-def from_model(args: argparse.Namespace) -> tuple:
+def from_model(
+    args: argparse.Namespace,
+) -> "tuple[Rating, dict[str, str], CaptionDataset, dict[str, Rating]]":
     """Return the rating of a model, image name -> its caption, and the data set.
 
     With --rerank there are other ratings to compare with; otherwise none.
@@ -162,13 +174,13 @@ def from_model(args: argparse.Namespace) -> tuple:
 
     workers, folder = workers_of(args), parts_of(args)
     model, dataset, features = load_scoring(args)
-    must_speak(model, together(args.checkpoint))
+    captioner = must_speak(model, together(args.checkpoint))
     names = images_of(dataset, args.split)
     names = [name for name in names if name not in features.failed]
-    others = {}
+    others: dict[str, Rating] = {}
     if args.rerank:
         rating, captions, others = evaluate_reranked(
-            model,
+            captioner,
             dataset,
             names,
             features,
@@ -180,7 +192,7 @@ def from_model(args: argparse.Namespace) -> tuple:
         )
     else:
         rating, captions = evaluate(
-            model,
+            captioner,
             dataset,
             names,
             features.rows(names),
@@ -193,7 +205,9 @@ def from_model(args: argparse.Namespace) -> tuple:
     return rating, texts, dataset, others
 
 
-def show_comparison(similarity: str, rating, others: Mapping) -> None:
+def show_comparison(
+    similarity: str, rating: "Rating", others: "dict[str, Rating]"
+) -> None:
     """Print a row a rating: before reranking, after it, and what it could reach."""
     from mrnn_np.runtime.progress import show
 
@@ -206,7 +220,9 @@ def show_comparison(similarity: str, rating, others: Mapping) -> None:
         show(f"  {name:<18}" + "".join(f"{row[column]:9.3f}" for column in columns))
 
 
-def from_file(args: argparse.Namespace) -> tuple:
+def from_file(
+    args: argparse.Namespace,
+) -> "tuple[Rating, dict[str, str], CaptionDataset]":
     """Return the rating of a results file, image name -> caption, and the data set.
 
     As coco-caption does, images that the file leaves out are left out; how many is
@@ -217,11 +233,11 @@ def from_file(args: argparse.Namespace) -> tuple:
     from mrnn_np.metrics.results import match, read_results
     from mrnn_np.runtime.progress import say
 
-    captions = read_results(args.captions)
+    given = read_results(args.captions)
     dataset = load_dataset(args.dataset)
     names = images_of(dataset, args.split)
     where = f"{args.split} of {args.dataset}"
-    captions = match(args.captions, captions, names, dataset.ids, where)
+    captions = match(args.captions, given, names, dataset.ids, where)
     if len(captions) < len(names):
         missing = [name for name in names if name not in captions]
         say(
@@ -231,7 +247,7 @@ def from_file(args: argparse.Namespace) -> tuple:
     return rate_captions(dataset, captions, with_meteor=True), captions, dataset
 
 
-def images_of(dataset, split: str) -> list[str]:
+def images_of(dataset: "CaptionDataset", split: str) -> list[str]:
     """Return the images of a split, of which there must be one."""
     from mrnn_np.runtime.errors import InputError
 
@@ -241,7 +257,9 @@ def images_of(dataset, split: str) -> list[str]:
     return names
 
 
-def numbered(dataset, captions: Mapping[str, str]) -> dict[int | str, str]:
+def numbered(
+    dataset: "CaptionDataset", captions: Mapping[str, str]
+) -> dict[int | str, str]:
     """Return the captions by the ids that the data set's results files have."""
     ids = dataset.ids
     return {ids[name] if ids else name: text for name, text in captions.items()}
@@ -249,7 +267,7 @@ def numbered(dataset, captions: Mapping[str, str]) -> dict[int | str, str]:
 
 def write_results(
     args: argparse.Namespace,
-    rating,
+    rating: "Rating",
     intervals: Mapping[str, Sequence[float]],
     captions: Mapping[int | str, str],
     others: Mapping[str, Mapping[str, float]],
@@ -263,7 +281,7 @@ def write_results(
     from mrnn_np.runtime.progress import say
 
     each = {name: values.tolist() for name, values in rating.each.items()}
-    summary = {
+    summary: dict[str, Any] = {
         "kind": "scores",
         "dataset": args.dataset,
         "split": args.split,

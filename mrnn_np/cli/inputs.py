@@ -9,6 +9,14 @@ Knows: options, and which inputs fit together. Does not know: what is done with 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mrnn_np.data import CaptionDataset
+    from mrnn_np.features.extractors import Extractor
+    from mrnn_np.features.matrix import Features
+    from mrnn_np.models import Model
+    from mrnn_np.runtime.workers import Workers
 
 # Options that name files to be read; `files_read` knows what the others mean.
 READ = ("captions", "config", "features", "file", "image", "images", "rerank_features")
@@ -116,7 +124,7 @@ def add_backend(
     )
 
 
-def workers_of(args: argparse.Namespace):
+def workers_of(args: argparse.Namespace) -> "Workers":
     """Return the `Workers` that the options of `add_backend` ask for."""
     from mrnn_np.runtime.workers import Workers
 
@@ -168,7 +176,7 @@ def load_features(paths: Sequence[Path], model=None):
     return features
 
 
-def load_models(names: Sequence[str]):
+def load_models(names: Sequence[str]) -> "Model":
     """Return the model of one checkpoint, or an `Ensemble` of several.
 
     Raises
@@ -187,7 +195,9 @@ def load_models(names: Sequence[str]):
         raise InputError(f"{together(names)}: {error}") from None
 
 
-def load_scoring(args: argparse.Namespace) -> tuple:
+def load_scoring(
+    args: argparse.Namespace,
+) -> "tuple[Model, CaptionDataset, Features]":
     """Return model, data set and features of a command that has all three.
 
     Raises

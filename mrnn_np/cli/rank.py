@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mrnn_np.cli.inputs import (
     add_backend,
@@ -14,6 +15,14 @@ from mrnn_np.cli.inputs import (
     workers_of,
 )
 from mrnn_np.runtime.outputs import json_place
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mrnn_np.data import CaptionDataset
+    from mrnn_np.features.matrix import Features
+    from mrnn_np.retrieval.protocol import Retrieval
+    from mrnn_np.runtime.outputs import Output
 
 EXAMPLE = (
     "mrnn-np rank flickr8k:DIR --split dev --features flickr8k.npz "
@@ -118,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def outputs_of(args: argparse.Namespace) -> list:
+def outputs_of(args: argparse.Namespace) -> "list[Output]":
     """Return what the options ask for: table, page, matrix and its blocks."""
     from mrnn_np.report import page_output
     from mrnn_np.runtime.outputs import Output, json_output
@@ -134,7 +143,9 @@ def outputs_of(args: argparse.Namespace) -> list:
     ]
 
 
-def show_table(args: argparse.Namespace, result, dataset) -> None:
+def show_table(
+    args: argparse.Namespace, result: "Retrieval", dataset: "CaptionDataset"
+) -> None:
     """Print a row a way of searching."""
     from mrnn_np.runtime.progress import show
 
@@ -148,7 +159,12 @@ def show_table(args: argparse.Namespace, result, dataset) -> None:
         show(f"  {name:<32}{recalls}{row.median:9.1f}{row.mean:8.1f}")
 
 
-def sample_training(dataset, features, count: int, rng) -> list[str]:
+def sample_training(
+    dataset: "CaptionDataset",
+    features: "Features",
+    count: int,
+    rng: "np.random.Generator",
+) -> list[str]:
     """Draw training images (all if there are fewer) that have features."""
     from mrnn_np.runtime.errors import InputError
 
@@ -169,7 +185,7 @@ def sample_training(dataset, features, count: int, rng) -> list[str]:
     return [names[i] for i in chosen]
 
 
-def effort(result, seconds: float, limit: float | None) -> list[str]:
+def effort(result: "Retrieval", seconds: float, limit: float | None) -> list[str]:
     """Say what was computed, and how fast beside the machine's limit if it has one."""
     if result.work is None:
         return [
@@ -196,7 +212,9 @@ def effort(result, seconds: float, limit: float | None) -> list[str]:
     ]
 
 
-def write_page(args: argparse.Namespace, result, dataset) -> None:
+def write_page(
+    args: argparse.Namespace, result: "Retrieval", dataset: "CaptionDataset"
+) -> None:
     """Write the table and the retrieval wall."""
     import numpy as np
 
@@ -211,7 +229,7 @@ def write_page(args: argparse.Namespace, result, dataset) -> None:
     page.save(args.report)
 
 
-def write_table(args: argparse.Namespace, result) -> None:
+def write_table(args: argparse.Namespace, result: "Retrieval") -> None:
     """Write the rows of the table as JSON, whole or not at all."""
     from mrnn_np.runtime.outputs import write_json
 

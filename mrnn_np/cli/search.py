@@ -1,8 +1,9 @@
 """`mrnn-np search`: images for a sentence, or sentences for a photograph."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mrnn_np.cli.inputs import (
     add_checkpoint,
@@ -12,6 +13,12 @@ from mrnn_np.cli.inputs import (
     positive,
     together,
 )
+
+if TYPE_CHECKING:
+    from mrnn_np.data import CaptionDataset
+    from mrnn_np.features.matrix import Features
+    from mrnn_np.images import Images
+    from mrnn_np.report import Page
 
 EXAMPLE = (
     'mrnn-np search --text "two dogs run on the grass" flickr8k:DIR '
@@ -95,7 +102,9 @@ def score_of(result: Mapping) -> float:
     return result.get("score", result.get("log_prob"))
 
 
-def split_of(dataset, features, args: argparse.Namespace) -> list[str]:
+def split_of(
+    dataset: "CaptionDataset", features: "Features", args: argparse.Namespace
+) -> list[str]:
     """Return the readable images of the split; refuse what would fail at the end."""
     from mrnn_np.runtime.errors import InputError
 
@@ -107,7 +116,9 @@ def split_of(dataset, features, args: argparse.Namespace) -> list[str]:
     return names
 
 
-def find_images(args: argparse.Namespace) -> tuple:
+def find_images(
+    args: argparse.Namespace,
+) -> "tuple[str, str, list[dict], Callable[[Page], None]]":
     """Search by text.
 
     Returns
@@ -141,13 +152,15 @@ def find_images(args: argparse.Namespace) -> tuple:
     )
     explained = RANKER if ranker else "score: log P(sentence | image), nats"
 
-    def add_to(page) -> None:
+    def add_to(page: "Page") -> None:
         page.section("Found", explained, picture_wall(dataset.images, results))
 
     return title, explained, results, add_to
 
 
-def find_sentences(args: argparse.Namespace) -> tuple:
+def find_sentences(
+    args: argparse.Namespace,
+) -> "tuple[str, str, list[dict], Callable[[Page], None]]":
     """Search by a photograph; returns what `find_images` returns."""
     import numpy as np
 
@@ -179,9 +192,9 @@ def find_sentences(args: argparse.Namespace) -> tuple:
     )
     results = []
     for number, i in enumerate(found.best):
-        result = {"sentence": sentences[i].text}
+        result: dict[str, Any] = {"sentence": sentences[i].text}
         result["score"] = round(float(found.scores[number]), 4)
-        if not ranker:
+        if found.log_probs is not None:
             result["log_prob"] = round(float(found.log_probs[number]), 4)
         results.append({**result, "images": sentences[i].images})
     explained = RANKER
@@ -199,7 +212,7 @@ def find_sentences(args: argparse.Namespace) -> tuple:
         f"sentences for {args.image}"
     )
 
-    def add_to(page) -> None:
+    def add_to(page: "Page") -> None:
         from mrnn_np.report.retrieval_wall import sentence_list
 
         lines = [(f"{r['score']:.2f}  {r['sentence']}", False) for r in results]
@@ -214,7 +227,7 @@ def find_sentences(args: argparse.Namespace) -> tuple:
     return title, explained, results, add_to
 
 
-def picture_wall(images, results: Sequence[Mapping]) -> str:
+def picture_wall(images: "Images", results: Sequence[Mapping]) -> str:
     """Show the picture of each result."""
     from mrnn_np.report import caption_wall
 

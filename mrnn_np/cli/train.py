@@ -6,9 +6,15 @@ Does not know: how any of them is done.
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mrnn_np.cli.inputs import add_features, files_read, load_features
 from mrnn_np.models.registry import MODELS
+
+if TYPE_CHECKING:
+    from mrnn_np.data import CaptionDataset
+    from mrnn_np.models import ModelConfig
+    from mrnn_np.training import RunFolder, TrainingConfig
 
 EXAMPLE = (
     "mrnn-np train flickr8k:DIR --features flickr8k.npz --out runs/flickr8k\n"
@@ -53,7 +59,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def train_in(folder, dataset, configs, args: argparse.Namespace) -> None:
+def train_in(
+    folder: "RunFolder",
+    dataset: "CaptionDataset",
+    configs: "tuple[ModelConfig, TrainingConfig]",
+    args: argparse.Namespace,
+) -> None:
     """Prepare and train, and say what came of it."""
     import numpy as np
 
@@ -62,9 +73,11 @@ def train_in(folder, dataset, configs, args: argparse.Namespace) -> None:
     from mrnn_np.runtime.progress import say, show
     from mrnn_np.training import Trainer, dev_measure, prepare
 
-    config = configs[1]
+    model_config, config = configs
     features = load_features(args.features)
-    model, train, dev = prepare(dataset, features, *configs, model_class(args.model))
+    model, train, dev = prepare(
+        dataset, features, model_config, config, model_class(args.model)
+    )
     sizes = sum(value.size for value in model.params.values())
     say(
         f"{len(train)} training and {len(dev)} dev sentences, "

@@ -1,9 +1,16 @@
 """`mrnn-np weights`: list, fetch and convert pretrained networks."""
 
+import argparse
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mrnn_np.convert.library import Entry
+
 EXAMPLE = "mrnn-np weights get efficientnet_lite0"
 
 
-def add_arguments(parser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the three actions and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="which networks there are, and which are here")
@@ -30,7 +37,7 @@ def add_arguments(parser) -> None:
     )
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Do what was asked; print the table or the path of the converted file."""
     from mrnn_np import convert
     from mrnn_np.runtime.progress import show
@@ -45,7 +52,7 @@ def run(args) -> int:
     return 0
 
 
-def table(entries) -> list[str]:
+def table(entries: "Iterable[Entry]") -> list[str]:
     """Lay the entries out in columns, as wide as what stands in them, a line each."""
     head = ("name", "architecture", "layers", "licence", "MB", "where")
     rows = [

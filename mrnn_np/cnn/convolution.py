@@ -107,7 +107,9 @@ def depthwise(
     return add_bias(np.einsum("nyxcij,ijc->nyxc", windows, weight), bias, activation)
 
 
-def _windows(x, kernel, stride, padding):
+def _windows(
+    x: np.ndarray, kernel: Pair, stride: Pair, padding: int | str | tuple
+) -> np.ndarray:
     """Return the windows (N, H', W', C, kh, kw) of a padded copy."""
     sides = resolve_padding(padding, x.shape[1:3], kernel, stride)
     for axis in (0, 1):

@@ -65,7 +65,8 @@ def plan(layers: list[Layer], wanted: Iterable[str]) -> list[Step]:
         for name in layer.inputs:
             readers.setdefault(name, []).append(layer)
 
-    steps, fused = [], set()
+    steps: list[tuple[tuple[Part, ...], str]] = []
+    fused: set[str] = set()
     for layer in layers:
         if layer.name in fused:
             continue
@@ -75,7 +76,7 @@ def plan(layers: list[Layer], wanted: Iterable[str]) -> list[Step]:
             if following[0].op in ("relu", "relu6"):
                 activation, output = following[0].op, following[0].name
                 fused.add(output)
-        parts = ((layer, activation),)
+        parts: tuple[Part, ...] = ((layer, activation),)
         if steps and layer.inputs == (steps[-1][1],):
             before, name = steps[-1]
             if (

@@ -6,7 +6,8 @@ Does not know: foreign weight formats (mrnn_np/convert), captions.
 
 import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from mrnn_np.cnn.preprocessing import Preprocessing, several
 from mrnn_np.cnn.shapes import output_shapes, weight_shapes
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.threads import Team
+
+if TYPE_CHECKING:
+    from mrnn_np.cnn.fast import FastEngine
 
 ENGINES = ("fast", "plain")
 BATCH = 4  # images that are computed together. More would not stay in the cache.
@@ -85,6 +89,12 @@ class CNN:
         An image is a uint8 array (H, W, 3), a Pillow image or a path.
         """
         return self.preprocessing(images)
+
+    @overload
+    def forward(self, x: np.ndarray) -> np.ndarray: ...
+
+    @overload
+    def forward(self, x: np.ndarray, taps: Iterable[str]) -> dict[str, np.ndarray]: ...
 
     def forward(
         self, x: np.ndarray, taps: Iterable[str] = ()
@@ -203,7 +213,9 @@ class CNN:
         return f"they are in {file} (mrnn-np weights convert FILE)"
 
 
-def open_engine(name: str, layers: list[Layer], weights: dict[str, np.ndarray]):
+def open_engine(
+    name: str, layers: list[Layer], weights: dict[str, np.ndarray]
+) -> "FastEngine | PlainEngine":
     """Return the engine of a name: the one door to cnn/fast.
 
     Where Numba is off the plain engine serves: kernels that run as plain Python are
@@ -249,7 +261,9 @@ FULL_FILES = {
 }
 
 
-def _check_weights(name, network, weights, size):
+def _check_weights(
+    name: str, network: list[Layer], weights: Mapping[str, np.ndarray], size: int
+) -> None:
     """Raise InputError unless every array has a place and the right shape."""
     if not weights:
         raise InputError(f"{name}: holds no weights")
@@ -271,7 +285,7 @@ def _check_weights(name, network, weights, size):
                 raise InputError(f"{name}: has {key} but no {missing}")
 
 
-def _front(network: list[Layer], weights) -> list[Layer]:
+def _front(network: list[Layer], weights: Iterable[str]) -> list[Layer]:
     """Return the layers up to the first one whose weights are missing."""
     weighted = {key.rpartition(".")[0] for key in weights}
     front = list(

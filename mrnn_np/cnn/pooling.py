@@ -63,7 +63,15 @@ def global_average_pool(x: np.ndarray) -> np.ndarray:
     return x.mean(axis=(1, 2))
 
 
-def _padded_windows(x, kernel, stride, padding, ceil, edge, beyond=None):
+def _padded_windows(
+    x: np.ndarray,
+    kernel: int | Pair,
+    stride: int | Pair,
+    padding: int | str | tuple,
+    ceil: bool,
+    edge: float,
+    beyond: float | None = None,
+) -> np.ndarray:
     """Return the windows (N, H', W', C, kh, kw) of a padded copy.
 
     The padding is filled with `edge`; a window of ceil mode may hang over even that,

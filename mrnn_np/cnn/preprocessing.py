@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.fields import check_fields
 from mrnn_np.runtime.threads import Team
 from mrnn_np.runtime.untrusted import check_kind, shown
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 RESIZES = ("short_side", "squash")
 INTERPOLATIONS = ("bilinear", "bicubic")
@@ -125,7 +128,7 @@ class Preprocessing:
         pieces = self._pieces(team.jobs)
         x = np.empty((len(pictures), self.size, self.size, 3), np.float32)
 
-        def prepare(task):
+        def prepare(task: tuple[int, int]) -> None:
             n, piece = task
             self._prepare(pictures[n], piece / pieces, (piece + 1) / pieces, x[n])
 
@@ -142,7 +145,9 @@ class Preprocessing:
             return 1
         return next(p for p in PIECES if p <= jobs and self.size % p == 0)
 
-    def _prepare(self, image, start: float, stop: float, out: np.ndarray) -> None:
+    def _prepare(
+        self, image: "Image", start: float, stop: float, out: np.ndarray
+    ) -> None:
         """Write a piece of the input into its place in out (size, size, 3).
 
         Pillow resizes one direction after the other, and rounds in between. It begins
@@ -182,11 +187,11 @@ class Preprocessing:
         return (width - side) / 2, (height - side) / 2, side, side
 
 
-def _frozen(value):
+def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _three_numbers(value) -> bool:
+def _three_numbers(value: object) -> bool:
     return (
         isinstance(value, tuple)
         and len(value) == 3
@@ -204,7 +209,7 @@ def several(images: Iterable) -> Iterable:
     return images
 
 
-def as_picture(image):
+def as_picture(image: object) -> "Image":
     """Return an RGB Pillow image of an array, an image or a path."""
     from PIL import Image
 
@@ -227,13 +232,13 @@ def as_picture(image):
             )
         return Image.fromarray(image).convert("RGB")
     if isinstance(image, str | os.PathLike):
-        return load_image(image)
+        return load_image(os.fspath(image))
     raise InputError(
         f"not an image: {type(image).__name__} (array, Pillow image, path)"
     )
 
 
-IMAGENET = {
+IMAGENET: dict[str, Any] = {
     "scale": 1 / 255,
     "mean": (0.485, 0.456, 0.406),  # of ImageNet's training pixels, in 0..1
     "std": (0.229, 0.224, 0.225),

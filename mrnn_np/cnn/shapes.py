@@ -30,8 +30,8 @@ def output_shapes(
         shape = shapes[layer.inputs[0]]
         if layer.op in ("convolution", "depthwise", "max_pool", "average_pool"):
             keeps = layer.op != "convolution"
-            _, size = window(layer, shape[:2])
-            shape = (*size, shape[2] if keeps else layer.channels)
+            _, out = window(layer, (shape[0], shape[1]))
+            shape = (*out, shape[2] if keeps else layer.channels)
         elif layer.op == "fully_connected":
             shape = (layer.channels,)
         elif layer.op == "global_average_pool":
@@ -76,6 +76,7 @@ def weight_shapes(
     outputs = output_shapes(layers, size, channels)
     shapes: dict[str, Shape] = {}
     for layer in layers:
+        weight: Shape
         c_in = outputs[layer.inputs[0]][-1]
         c_out = outputs[layer.name][-1]
         if layer.op == "convolution":

@@ -10,7 +10,14 @@ The way of a network, one file a step:
 Every file that is read may come from a stranger: nothing in it is ever run.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from mrnn_np.convert.library import convert_file, entries, get
+
+if TYPE_CHECKING:  # what `__getattr__` gives, for type checkers and editors
+    from mrnn_np.convert.load import load_cnn as load_cnn
+    from mrnn_np.convert.mapping import convert_state_dict as convert_state_dict
+    from mrnn_np.convert.readers import read_tensors as read_tensors
 
 __all__ = [
     "convert_file",
@@ -22,7 +29,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Import what needs the convolution engine only when it is asked for."""
     if name == "convert_state_dict":
         from mrnn_np.convert.mapping import convert_state_dict

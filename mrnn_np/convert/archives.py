@@ -32,12 +32,14 @@ def take_out(archive: Path, member: str, target: Path, size: int) -> None:
                 with opened.open(member) as source, open(target, "wb") as copy:
                     shutil.copyfileobj(source, copy)
         else:
-            with tarfile.open(archive) as opened:
-                found = opened.getmember(member)
-                if not found.isfile() or found.size != size:
+            with tarfile.open(archive) as tar:
+                found = tar.getmember(member)
+                # None: no file, but a folder or a device
+                inner = tar.extractfile(found) if found.isfile() else None
+                if inner is None or found.size != size:
                     raise InputError(f"{archive.name}: {member} has another length")
-                with opened.extractfile(found) as source, open(target, "wb") as copy:
-                    shutil.copyfileobj(source, copy)
+                with inner, open(target, "wb") as copy:
+                    shutil.copyfileobj(inner, copy)
     except KeyError:
         raise InputError(f"{archive.name}: has no {member}") from None
     except DAMAGE as error:

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -23,6 +23,7 @@ DAMAGE = (
     RecursionError, NotImplementedError, AttributeError, AssertionError, RuntimeError,
     struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+ByteOrder = Literal["<", ">"]  # little, big
 LARGEST_FILE = 4 << 30  # bytes; VGG-16 with an optimiser's two moments has 1.7 GB
 MOST_TENSORS = 20_000  # EfficientNet-B7, the largest known here, has 1,700
 DEEPEST = 20  # nested dicts; a checkpoint within a checkpoint has 3
@@ -52,7 +53,7 @@ def readable(path: str | Path, form: str) -> Iterator[tuple[BinaryIO, int]]:
         ) from error
 
 
-def floats(data: bytes, element: str, order: str = "<") -> np.ndarray:
+def floats(data: bytes, element: str, order: ByteOrder = "<") -> np.ndarray:
     """Give bytes their meaning: a flat array, bfloat16 widened to float32.
 
     bfloat16 is the upper half of a float32, so 16 zero bits behind it make one.

@@ -6,10 +6,11 @@ Knows: how NumPy pickles an array: a call that makes an empty one, then its stat
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mrnn_np.convert.checks import flatten, floats, readable
+from mrnn_np.convert.checks import ByteOrder, flatten, floats, readable
 from mrnn_np.convert.pickles import Rebuilt, read_pickle
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.untrusted_arrays import checked_shape
@@ -20,12 +21,13 @@ ELEMENTS = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b
 class Element(Rebuilt):
     """A pickled dtype: its code, and its byte order that BUILD brings."""
 
-    def __init__(self, code, *_flags):
+    def __init__(self, code: object, *_flags: object) -> None:
         if not isinstance(code, str) or code not in ELEMENTS:
             raise InputError("an array of something that is not plain numbers")
-        self.code, self.order = code, "<"
+        self.code = code
+        self.order: ByteOrder = "<"
 
-    def build(self, state):
+    def build(self, state: Any) -> None:
         """Take ``(version, byte order, ...)``: "|" is the order of single bytes."""
         self.order = ">" if state[1] == ">" else "<"
 
@@ -33,12 +35,12 @@ class Element(Rebuilt):
 class Array(Rebuilt):
     """A pickled array."""
 
-    value = None
+    value: np.ndarray | None = None
 
-    def __init__(self, *_arguments):
+    def __init__(self, *_arguments: object) -> None:
         pass
 
-    def build(self, state):
+    def build(self, state: Any) -> None:
         """Take ``(version, shape, dtype, Fortran order, bytes)``."""
         _, shape, element, fortran, data = state
         if not isinstance(element, Element) or not isinstance(data, bytes):

@@ -7,12 +7,16 @@ the arrays are for.
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mrnn_np.convert.checks import DEEPEST, MOST_TENSORS, joined, readable
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.untrusted_arrays import checked_shape
+
+if TYPE_CHECKING:
+    import h5py
 
 
 def read_h5(path: str | Path) -> dict[str, np.ndarray]:
@@ -37,7 +41,7 @@ def read_h5(path: str | Path) -> dict[str, np.ndarray]:
         arrays = {}
         tensors_left, bytes_left = MOST_TENSORS, size
 
-        def walk(group, prefix: str, depth: int) -> None:
+        def walk(group: h5py.Group, prefix: str, depth: int) -> None:
             nonlocal tensors_left, bytes_left
             for key in group:
                 name = joined(prefix, key, "/")
@@ -59,7 +63,7 @@ def read_h5(path: str | Path) -> dict[str, np.ndarray]:
         return arrays
 
 
-def _array(item, name: str, most: int) -> np.ndarray:
+def _array(item: "h5py.Dataset", name: str, most: int) -> np.ndarray:
     """Read one data set that lies in the file as it is, of at most `most` bytes."""
     import h5py
 

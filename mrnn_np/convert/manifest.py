@@ -4,12 +4,14 @@ Knows: the file and its fields. Does not know: how anything is fetched.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.fields import check_fields
 from mrnn_np.runtime.storage import weights_folder
 from mrnn_np.runtime.untrusted import check_kind, parse_json, read_bounded, take
 
+Record = TypeVar("Record", "Source", "Network")
 MANIFEST = "cnns.json"
 LARGEST = 1 << 20  # bytes; eight networks take 10,000
 
@@ -90,7 +92,7 @@ def load_manifest() -> dict[str, Network]:
     return found
 
 
-def _made(cls: type, fields: object, where: str) -> Source | Network:
+def _made(cls: type[Record], fields: object, where: str) -> Record:
     """Return a record of these fields; InputError for others, or of other types."""
     try:
         made = cls(**check_kind(fields, dict, where))

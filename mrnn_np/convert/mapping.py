@@ -177,7 +177,10 @@ def apply_layout(
         if layout.axes == "torch":
             weight = target.turn(weight)
         if target.name in layout.norms:
-            weight, bias = fold_batch_norm(weight, None, *rest, BATCH_NORM_EPS)
+            gamma, beta, mean, variance = rest
+            weight, bias = fold_batch_norm(
+                weight, None, gamma, beta, mean, variance, BATCH_NORM_EPS
+            )
         else:
             (bias,) = rest
         arrays[f"{target.name}.weight"] = np.ascontiguousarray(weight)
@@ -188,7 +191,7 @@ def apply_layout(
 def _check(layout: Layout, present: list[Target], inner: Mapping) -> None:
     """Compare names and shapes with what the layers need; name the first fault."""
     network = f"{layout.architecture} (as in {layout.origin})"
-    known = {}
+    known: dict[str, tuple[int, ...]] = {}
     for target in present:
         known |= tensors_of(layout, target)
     for name, shape in known.items():

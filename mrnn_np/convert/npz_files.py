@@ -9,6 +9,7 @@ Knows: zip and .npy headers. Does not know: what the arrays are for.
 import math
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
         return arrays
 
 
-def _array(name: str, stream, size: int) -> np.ndarray:
+def _array(name: str, stream: IO[bytes], size: int) -> np.ndarray:
     """Read one .npy of `size` bytes."""
     what = f"array {name[:60]!a}"
     shape, dtype, order = read_array_header(stream, size, what)

@@ -95,15 +95,17 @@ def _from_json(text: str) -> dict[str, str]:
 
 def _from_html(text: str) -> dict[str, str]:
     """Return file name -> address of a PEP 503 page: one link a file."""
-    links = {}
+    links: dict[str, str] = {}
 
     class Page(HTMLParser):
-        href = None
+        href: str | None = None
 
-        def handle_starttag(self, tag, attrs):
+        def handle_starttag(
+            self, tag: str, attrs: list[tuple[str, str | None]]
+        ) -> None:
             self.href = dict(attrs).get("href") if tag == "a" else None
 
-        def handle_data(self, data):
+        def handle_data(self, data: str) -> None:
             if self.href:
                 links.setdefault(data.strip(), self.href)
 

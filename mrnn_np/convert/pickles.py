@@ -14,7 +14,7 @@ table makes them), and never imports what a pickle names.
 import io
 import pickletools
 from collections.abc import Callable, Mapping
-from typing import BinaryIO
+from typing import IO, Any, TypeVar, cast
 
 from mrnn_np.runtime.errors import InputError
 
@@ -26,10 +26,13 @@ MOST_STEPS = 1_000_000
 LARGEST_KEY = 1 << 32  # of a dict; an optimiser numbers its parameters from 0 on
 
 
+Kind = TypeVar("Kind")
+
+
 class Rebuilt:
     """Base of an object that a table function makes and BUILD fills afterwards."""
 
-    def build(self, state: object) -> None:
+    def build(self, state: Any) -> None:
         """Take the state that the pickle gives to the object."""
         raise InputError(f"a pickle that sets the state of a {type(self).__name__}")
 
@@ -50,11 +53,11 @@ TUPLE_OF = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 def read_pickle(
-    stream: BinaryIO,
+    stream: IO[bytes],
     names: Mapping[str, object],
     persistent: Callable[[object], object] | None = None,
     most: int = MOST_STEPS,
-) -> object:
+) -> Any:
     """Read one pickle from where the stream stands; the stream stops behind it.
 
     Parameters
@@ -74,7 +77,9 @@ def read_pickle(
     machine = _Machine(names, persistent, most)
     try:
         # genops decodes one instruction at a time and executes none.
-        for opcode, argument, _ in pickletools.genops(_Rest(stream)):
+        # It reads and reads lines, and asks nothing else of a file.
+        rest = cast(IO[bytes], _Rest(stream))
+        for opcode, argument, _ in pickletools.genops(rest):
             machine.pay(1)
             machine.step(opcode.name, argument)
         return machine.result()
@@ -96,7 +101,7 @@ class _Rest:
     text of 2^62 characters.
     """
 
-    def __init__(self, stream):
+    def __init__(self, stream: IO[bytes]) -> None:
         self.stream = stream
         begin = stream.tell()
         self.left = stream.seek(0, io.SEEK_END) - begin
@@ -118,14 +123,19 @@ class _Rest:
 class _Machine:
     """Stack, memo, the effect of each instruction, and the steps that are left."""
 
-    def __init__(self, names, persistent, most):
+    def __init__(
+        self,
+        names: Mapping[str, object],
+        persistent: Callable[[object], object] | None,
+        most: int,
+    ) -> None:
         self.left = most
         self.names = names
         self.persistent = persistent
-        self.stack = []
-        self.memo = {}
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
 
-    def result(self):
+    def result(self) -> Any:
         """Return the one value that a well-formed pickle leaves."""
         (value,) = self.stack
         return value
@@ -136,7 +146,7 @@ class _Machine:
         if self.left < 0:
             raise InputError("a pickle that asks for more steps than any weights need")
 
-    def pay_for(self, *values) -> None:
+    def pay_for(self, *values: object) -> None:
         """Pay for what is handed on to somebody who may look at every element."""
         for value in values:
             if isinstance(value, tuple | list | dict | str | bytes):
@@ -156,7 +166,7 @@ class _Machine:
         del self.stack[at:]
         return items
 
-    def step(self, name: str, argument) -> None:
+    def step(self, name: str, argument: Any) -> None:
         """Carry out one instruction."""
         stack = self.stack
         if name in PUSH_ARGUMENT:
@@ -212,7 +222,7 @@ class _Machine:
                 f"a pickle with the instruction {name}, which no weight file needs"
             )
 
-    def top(self, kind: type):
+    def top(self, kind: type[Kind]) -> Kind:
         """Return the top of the stack, which must be of this kind."""
         if not isinstance(self.stack[-1], kind):
             raise ValueError(f"expected a {kind.__name__} on the stack")
@@ -230,7 +240,7 @@ class _Machine:
                 raise ValueError("a key that is neither text nor a small number")
             target[key] = value
 
-    def look_up(self, name: str):
+    def look_up(self, name: str) -> object:
         """Return what the table has under a name; refuse every other name."""
         if name not in self.names:
             shown = "".join(c for c in name[:80] if c.isprintable())
@@ -240,7 +250,7 @@ class _Machine:
             )
         return self.names[name]
 
-    def call(self, function, arguments):
+    def call(self, function: object, arguments: object) -> object:
         """Call a function of the table (only those ever reach the stack)."""
         if not any(function is known for known in self.names.values()):
             raise ValueError("a call of something that is not a function")

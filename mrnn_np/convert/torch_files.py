@@ -13,10 +13,11 @@ Knows: files, storages and strides. Does not know: what the tensors are for.
 import io
 import zipfile
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
-from mrnn_np.convert.checks import flatten, floats, readable
+from mrnn_np.convert.checks import ByteOrder, flatten, floats, readable
 from mrnn_np.convert.pickles import read_pickle
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.untrusted import LONGEST_AXIS
@@ -37,16 +38,17 @@ STORAGES = {
     "torch.BoolStorage": "b1",
 }
 ITEM_BYTES = {"bf16": 2}
+BYTE_ORDERS: dict[bytes, ByteOrder] = {b"little": "<", b"big": ">"}
 FEW = 100  # steps of the small pickles of the old form; the longest takes 25
 
 
 class Storage:
     """One run of elements; its bytes come before (zip) or after (legacy) the pickle."""
 
-    def __init__(self, element: str, size: int):
+    def __init__(self, element: str, size: int) -> None:
         self.element = element
         self.size = size
-        self.elements = None
+        self.elements: np.ndarray | None = None
 
     @property
     def nbytes(self) -> int:
@@ -58,8 +60,8 @@ class Storage:
         """Bytes of an element in the file."""
         return ITEM_BYTES.get(self.element) or np.dtype(self.element).itemsize
 
-    def fill(self, data: bytes, order: str) -> None:
-        """Take the bytes, `order` "<" or ">".
+    def fill(self, data: bytes, order: ByteOrder) -> None:
+        """Take the bytes.
 
         As many as were said: the windows were compared with that, and are cut out
         without another look.
@@ -75,7 +77,7 @@ class Storage:
 class Tensor:
     """A window into a storage, not yet cut out of it."""
 
-    def __init__(self, storage, offset, shape, strides):
+    def __init__(self, storage: Any, offset: Any, shape: Any, strides: Any) -> None:
         if not isinstance(storage, Storage):
             raise InputError("a tensor without a storage")
         shape = checked_shape(shape, storage.width, storage.nbytes, "a tensor")
@@ -99,6 +101,7 @@ class Tensor:
     def array(self) -> np.ndarray:
         """Cut the window out: a read-only view, nothing is copied."""
         elements = self.storage.elements
+        assert elements is not None  # all are filled before an array is cut out
         return np.lib.stride_tricks.as_strided(
             elements[self.offset :],
             self.shape,
@@ -107,17 +110,19 @@ class Tensor:
         )
 
 
-def rebuild_tensor(storage, offset, shape, strides, *_rest) -> Tensor:
+def rebuild_tensor(
+    storage: Any, offset: Any, shape: Any, strides: Any, *_rest: object
+) -> Tensor:
     """Stand in for torch._utils._rebuild_tensor and _v2."""
     return Tensor(storage, offset, shape, strides)
 
 
-def rebuild_parameter(tensor, *_rest):
+def rebuild_parameter(tensor: Any, *_rest: object) -> Any:
     """Stand in for torch._utils._rebuild_parameter: the tensor itself."""
     return tensor
 
 
-def ordered_dict(items=()) -> dict:
+def ordered_dict(items: Any = ()) -> dict:
     """Stand in for collections.OrderedDict (a dict keeps its order too).
 
     Files written with Python 2 give the items here, newer ones set them afterwards.
@@ -134,13 +139,13 @@ NAMES = {
 }
 
 
-class Storages(dict):
+class Storages(dict[str, Storage]):
     """The storages a pickle points at, by key; checks them against the file."""
 
-    def __init__(self, file_bytes: int):
+    def __init__(self, file_bytes: int) -> None:
         self.left = file_bytes
 
-    def __call__(self, persistent_id) -> Storage:
+    def __call__(self, persistent_id: Any) -> Storage:
         """Return the storage of ``("storage", type, key, device, size, ...)``."""
         kind, name, key, _device, size, *view = persistent_id
         if not isinstance(name, str) or not isinstance(key, str):
@@ -180,7 +185,7 @@ def read_pth(path: str | Path) -> dict[str, np.ndarray]:
         return flatten(content, Tensor, lambda tensor: tensor.array())
 
 
-def _read_zip(stream, size: int):
+def _read_zip(stream: IO[bytes], size: int) -> Any:
     with zipfile.ZipFile(stream) as archive:
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
@@ -189,11 +194,9 @@ def _read_zip(stream, size: int):
         storages = Storages(size)
         text = _member(archive, pickles[0], size)
         content = read_pickle(io.BytesIO(text), NAMES, storages)
-        order = "<"
+        order: ByteOrder = "<"
         if f"{folder}byteorder" in archive.namelist():
-            order = {b"little": "<", b"big": ">"}[
-                _member(archive, f"{folder}byteorder", size)
-            ]
+            order = BYTE_ORDERS[_member(archive, f"{folder}byteorder", size)]
         for key, storage in storages.items():
             data = _member(archive, f"{folder}data/{key}", size)
             storage.fill(data, order)
@@ -208,7 +211,7 @@ def _member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
     return read_member(archive, info, size, ascii(name[-60:]))
 
 
-def _read_legacy(stream, size: int):
+def _read_legacy(stream: IO[bytes], size: int) -> Any:
     if read_pickle(stream, {}, most=FEW) != LEGACY_MAGIC:
         raise InputError("neither form of a PyTorch file")
     if read_pickle(stream, {}, most=FEW) != 1001:

@@ -23,6 +23,8 @@ import numpy as np
 from mrnn_np.data.vocabulary import END, START
 from mrnn_np.runtime.errors import InputError
 
+WordIds = Sequence[int] | np.ndarray  # of one sentence
+
 
 @dataclass(frozen=True)
 class PackedBatch:
@@ -50,7 +52,7 @@ class PackedBatch:
 
 
 def pack(
-    sentences: Sequence[Sequence[int]],
+    sentences: Sequence[WordIds],
     features: np.ndarray,
     image: np.ndarray | None = None,
 ) -> PackedBatch:
@@ -104,7 +106,7 @@ class Examples:
     features : (images, D) floating, as the model wants them.
     """
 
-    sentences: Sequence[Sequence[int]]
+    sentences: Sequence[WordIds]
     image: np.ndarray
     features: np.ndarray
 

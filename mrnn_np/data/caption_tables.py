@@ -95,7 +95,7 @@ def read_bars(label: str, text: str) -> Table:
         image = match["image"].strip()
         key = f"{image}#{match['number']}"
         collector.add(where, key, image, match["number"], match["caption"])
-    remarks = ()
+    remarks: tuple[str, ...] = ()
     if mended:
         remarks = (f"{len(mended)} rows lack a bar and were mended, first {mended[0]}",)
     return collector.table(label, remarks)
@@ -117,14 +117,15 @@ def read_csv(label: str, text: str) -> Table:
                 continue
             if header is None:
                 header = [field.strip().lower() for field in row]
-                image = column(header, IMAGE_COLUMNS)
-                caption = column(header, CAPTION_COLUMNS)
+                names = column(header, IMAGE_COLUMNS)
+                texts = column(header, CAPTION_COLUMNS)
                 count = column(header, NUMBER_COLUMNS)
-                if image is None or caption is None:
+                if names is None or texts is None:
                     raise InputError(
                         f"{where}: expected the header image,caption, got "
                         f"{','.join(row)[:60]!r}"
                     )
+                image, caption = names, texts
                 continue
             if len(row) != len(header):
                 raise InputError(

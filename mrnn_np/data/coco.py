@@ -93,9 +93,13 @@ def find_captions(folder: Path) -> tuple[str, dict[str, tuple[str, bytes]]]:
             )
             for split, part in PARTS.items()
         }
-        files = {split: file for split, file in files.items() if file[1] is not None}
-        if files:
-            return year, files
+        there = {
+            split: (label, content)
+            for split, (label, content) in files.items()
+            if content is not None
+        }
+        if there:
+            return year, there
     raise InputError(
         f"{folder}: no annotations/captions_train2014.json or captions_val2014.json "
         "(nor of 2017) in it"
@@ -124,7 +128,7 @@ def read_part(label: str, content: bytes, broken: int | None = None) -> Part:
         if number in names:
             raise InputError(f"{where}: a second image with the id {number}")
         names[number] = safe_name(take(entry, "file_name", str, where), where)
-    found = {number: [] for number in names}
+    found: dict[int, list[str]] = {number: [] for number in names}
     empty = 0
     for where, entry in objects(data, "annotations", label):
         number = take_id(entry, "image_id", where)

@@ -10,8 +10,12 @@ Knows: names and splits. Does not know: any data set's files, words or pixels.
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mrnn_np.runtime.errors import InputError
+
+if TYPE_CHECKING:  # a list of data sets need not load Pillow
+    from mrnn_np.images import Images
 
 # NAME -> (what to write on the command line, module with `read(place)`).
 READERS = {
@@ -43,7 +47,7 @@ class CaptionDataset:
     """
 
     name: str
-    images: object
+    images: "Images"
     captions: Mapping[str, Sequence[str]] = field(repr=False)
     splits: Mapping[str, Sequence[str]] = field(repr=False)
     language: str = "en"

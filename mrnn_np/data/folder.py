@@ -166,7 +166,9 @@ def read_captions(
             f"{label}: {missing[:60]} has no side in the third column, others have "
             "one: write train, dev or test on each line"
         )
-    sides = {side: [] for side in LISTS if side in side_of.values()}
+    sides: dict[str, list[str]] = {
+        side: [] for side in LISTS if side in side_of.values()
+    }
     for name, side in side_of.items():
         sides[side].append(name)
     return captions, sides

@@ -87,6 +87,7 @@ def read(place: str) -> CaptionDataset:
             safe_name(name, str(texts))
     captions, without = read_descriptions(texts, listed)
     splits, made = deal_out(lists, captions, str(texts))
+    images: NoImages | ImageTree
     images = NoImages(f"{texts.parent}: no folder images in it")
     if os.path.isdir(texts.parent / "images"):
         images = ImageTree(texts.parent / "images")

@@ -32,7 +32,7 @@ from mrnn_np.data.json_files import objects, parse_json, take_id
 from mrnn_np.data.pictures import ImageUnion, find_pictures
 from mrnn_np.data.splits import oddities
 from mrnn_np.data.text_files import clean_caption, is_there, read_bytes, safe_name
-from mrnn_np.images import ImageFolder
+from mrnn_np.images import ImageFolder, ImagePlace
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.untrusted import take
 
@@ -57,7 +57,7 @@ def read(place: str) -> CaptionDataset:
     data = parse_json(place, read_bytes(path))
     captions: dict[str, list[str]] = {}
     ids: dict[str, int] = {}
-    sides = {side: [] for side in ("train", "dev", "test")}
+    sides: dict[str, list[str]] = {side: [] for side in ("train", "dev", "test")}
     folders: dict[str, None] = {}
     without = 0
     for where, entry in objects(data, "images", place):
@@ -91,7 +91,7 @@ def read(place: str) -> CaptionDataset:
         images=images,
         captions=captions,
         splits=splits,
-        remarks=remarks + oddities(captions, splits, images),
+        remarks=(*remarks, *oddities(captions, splits, images)),
         ids={name: ids[name] for name in captions} if captions.keys() <= ids.keys()
         else None,
     )  # fmt: skip
@@ -104,7 +104,7 @@ def read_sentences(entry: dict, where: str) -> list[str]:
     return [text for text in texts if text]
 
 
-def images_beside(folder: Path, inner: Iterable[str], first: str) -> object:
+def images_beside(folder: Path, inner: Iterable[str], first: str) -> ImagePlace:
     """Return where the pictures are; `first` is the name of one of them."""
     places = [find_pictures(folder, (name, f"images/{name}")) for name in inner]
     if places:

@@ -12,6 +12,7 @@ from PIL import Image
 from mrnn_np.images import (
     ImageFiles,
     ImageFolder,
+    ImagePlace,
     ImageZip,
     NoImages,
     is_image_name,
@@ -64,7 +65,7 @@ class ImageUnion:
     places : `ImageFolder`, `ImageZip` and the like, at least one.
     """
 
-    def __init__(self, places: Sequence[object]) -> None:
+    def __init__(self, places: Sequence[ImagePlace]) -> None:
         self.places = tuple(places)
 
     def names(self) -> list[str]:
@@ -86,7 +87,7 @@ class ImageUnion:
         """Return the CRC-32 of a file's content; InputError as of `open`."""
         return self._place(name).checksum(name)
 
-    def _place(self, name: str) -> object:
+    def _place(self, name: str) -> ImagePlace:
         """Return who has a name, else the first, which raises what it says of it."""
         having = (place for place in self.places if name in place)
         return next(having, self.places[0])

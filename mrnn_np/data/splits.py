@@ -8,8 +8,12 @@ Knows: names. Does not know: where they came from.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mrnn_np.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from mrnn_np.images import Images
 
 SALT = "mrnn_np split 1:"  # another salt is another split
 MADE = "no lists: the split is made from the names, not the one of published results"
@@ -40,7 +44,7 @@ def split_by_share(
     ------
     InputError : fewer than 3 images.
     """
-    splits = {"train": [], "dev": [], "test": []}
+    splits: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
     for name in names:
         u = fraction(name)
         split = "dev" if u < dev else "test" if u < dev + test else "train"
@@ -75,7 +79,7 @@ def split_by_rank(
     ranked = sorted(names, key=lambda name: (fraction(name), name))
     side = dict.fromkeys(ranked[:dev], "dev")
     side |= dict.fromkeys(ranked[dev : dev + test], "test")
-    splits = {"train": [], "dev": [], "test": []}
+    splits: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
     for name in names:
         splits[side.get(name, "train")].append(name)
     return splits
@@ -94,7 +98,7 @@ def check_disjoint(splits: Mapping[str, Sequence[str]], label: str) -> None:
             side[name] = split
 
 
-def oddities(captions: Mapping, splits: Mapping, images: object) -> tuple[str, ...]:
+def oddities(captions: Mapping, splits: Mapping, images: "Images") -> tuple[str, ...]:
     """Count what was passed over: captions without a list, lists without pictures."""
     listed = {name for names in splits.values() for name in names}
     unlisted = len(captions.keys() - listed)

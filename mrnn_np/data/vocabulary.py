@@ -5,7 +5,7 @@ how a sentence is cut into words (`tokenizer`), or what the model does with a nu
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -40,7 +40,9 @@ class Vocabulary:
         counts of another length.
     """
 
-    def __init__(self, words: Sequence[str], counts: Sequence[int]) -> None:
+    def __init__(
+        self, words: Sequence[str], counts: Sequence[int] | np.ndarray
+    ) -> None:
         self.words = tuple(words)
         if not all(isinstance(word, str) for word in self.words):
             raise InputError("a vocabulary holds something that is no word")
@@ -77,7 +79,8 @@ class Vocabulary:
         sentences : each one a list of tokens, from the training split only.
         threshold : occurrences that a word needs; rarer ones share ``<unk>``.
         """
-        found, n_sentences = Counter(), 0
+        found: Counter[str] = Counter()
+        n_sentences = 0
         for tokens in sentences:
             found.update(tokens)
             n_sentences += 1
@@ -105,8 +108,6 @@ class Vocabulary:
             and np.array_equal(self.counts, other.counts)
         )
 
-    __hash__ = None
-
     def __repr__(self) -> str:
         return f"Vocabulary({len(self)} words, {int(self.counts[END])} sentences)"
 
@@ -132,7 +133,7 @@ class Vocabulary:
         return {"words": list(self.words), "counts": self.counts.tolist()}
 
     @classmethod
-    def from_dict(cls, data: Mapping) -> "Vocabulary":
+    def from_dict(cls, data: dict) -> "Vocabulary":
         """Return the vocabulary of a `to_dict`; InputError for anything else."""
         check_kind(data, dict, "vocabulary")
         words, counts = (

@@ -20,6 +20,7 @@ import numpy as np
 
 from mrnn_np.data.vocabulary import END, START
 from mrnn_np.decoding.caption import LONGEST, Caption, make_caption
+from mrnn_np.decoding.next_words import NextWords
 from mrnn_np.runtime.errors import InputError
 
 # Unfinished sentences of an image. A thousand take 2 s; of 100 dev images of Flickr8k 7
@@ -42,7 +43,7 @@ def images_together(beam_size: int, most: int) -> int:
 
 @np.errstate(over="ignore", invalid="ignore")  # `Finished.captions` sees to it
 def beam_search(
-    model,
+    model: NextWords,
     features: np.ndarray,
     beam_size: int = 5,
     max_length: int = LONGEST,
@@ -169,7 +170,7 @@ class Finished:
         reachable = totals / (self.max_length + 1) ** self.penalty
         return reachable <= self.scores[images, -1:]
 
-    def captions(self, model) -> list[list[Caption]]:
+    def captions(self, model: NextWords) -> list[list[Caption]]:
         """Return the captions of every image, best first.
 
         Raises

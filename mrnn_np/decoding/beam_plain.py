@@ -7,11 +7,11 @@ import numpy as np
 
 from mrnn_np.data.vocabulary import END, START
 from mrnn_np.decoding.caption import LONGEST, Caption, make_caption
-from mrnn_np.decoding.next_words import next_log_probs
+from mrnn_np.decoding.next_words import NextWords, State, next_log_probs
 
 
 def beam_search_plain(
-    model,
+    model: NextWords,
     feature: np.ndarray,
     beam_size: int = 5,
     max_length: int = LONGEST,
@@ -23,7 +23,9 @@ def beam_search_plain(
     About 40 times slower than `beam_search` on one image, 300 times on many.
     """
     finished = []  # (score, log-probability, words)
-    live = [(0.0, [], model.start(feature[None]))]  # log-probability, words, state
+    # log-probability, words, state
+    live: list[tuple[float, list[int], State]]
+    live = [(0.0, [], model.start(feature[None]))]
     for length in range(max_length + 1):
         candidates = []
         for total, ids, state in live:

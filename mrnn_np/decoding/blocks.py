@@ -30,7 +30,7 @@ NOWHERE = Parts(None, KIND, "")
 
 
 def caption_images(
-    model,
+    model: NextWords,
     features: np.ndarray,
     beam_size: int = 5,
     n_best: int = 1,
@@ -72,7 +72,7 @@ def remove_captions(folder: Path) -> None:
 class Search:
     """A beam search with its options; see `beam_search`."""
 
-    model: object
+    model: NextWords
     beam_size: int
     max_length: int = LONGEST
     length_penalty: float = 0.0

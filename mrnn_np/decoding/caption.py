@@ -3,9 +3,11 @@
 Knows: words and what a sentence of them looks like. Does not know: how they are chosen.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mrnn_np.data.tokenizer import detokenize
+from mrnn_np.decoding.next_words import NextWords
 
 # Words at most, as neuraltalk and im2txt have it: 1.8 % of Flickr8k's sentences are
 # longer. A caption that gets there is mostly one in a loop ("a hat and a hat and a
@@ -27,7 +29,7 @@ class Caption:
     log_prob: float
 
 
-def make_caption(model, ids, log_prob: float) -> Caption:
+def make_caption(model: NextWords, ids: Iterable[int], log_prob: float) -> Caption:
     """Turn word ids (without <end>) into a `Caption`."""
     tokens = tuple(model.vocabulary.words[i] for i in ids)
     return Caption(detokenize(list(tokens), model.tokenizer), tokens, float(log_prob))

@@ -13,9 +13,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mrnn_np.data.dataset import CaptionDataset
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.decoding.caption import Caption
+from mrnn_np.decoding.next_words import NextWords
 from mrnn_np.decoding.similarity import SIMILARITIES, Similarities
+from mrnn_np.features.matrix import Features
 from mrnn_np.runtime.errors import InputError
 
 # Chosen on Flickr8k dev by recipes/choose_consensus.py, for both similarities. The
@@ -60,7 +63,9 @@ class Consensus:
         self.first = np.cumsum([0, *map(len, captions)])
 
     @classmethod
-    def of_training_split(cls, model, dataset, features) -> "Consensus":
+    def of_training_split(
+        cls, model: NextWords, dataset: CaptionDataset, features: Features
+    ) -> "Consensus":
         """Collect the training images of a data set as a model sees them.
 
         Parameters

@@ -6,12 +6,12 @@ import numpy as np
 
 from mrnn_np.data.vocabulary import END, START
 from mrnn_np.decoding.caption import LONGEST, Caption, make_caption
-from mrnn_np.decoding.next_words import next_log_probs
+from mrnn_np.decoding.next_words import NextWords, next_log_probs
 from mrnn_np.runtime.errors import InputError
 
 
 def greedy_search(
-    model, features: np.ndarray, max_length: int = LONGEST
+    model: NextWords, features: np.ndarray, max_length: int = LONGEST
 ) -> list[Caption]:
     """Take the likeliest word at every step.
 
@@ -30,7 +30,7 @@ def greedy_search(
 
 
 def sample(
-    model,
+    model: NextWords,
     features: np.ndarray,
     rng: np.random.Generator,
     temperature: float = 1.0,
@@ -62,7 +62,7 @@ def sample(
 
 
 def _one_by_one(
-    model,
+    model: NextWords,
     features: np.ndarray,
     max_length: int,
     choose: Callable[[np.ndarray], np.ndarray],
@@ -73,7 +73,7 @@ def _one_by_one(
     tokens = np.full(N, START)
     running = np.ones(N, bool)
     totals = np.zeros(N)
-    sentences = [[] for _ in range(N)]
+    sentences: list[list[int]] = [[] for _ in range(N)]
     for length in range(max_length + 1):
         log_probs, state = next_log_probs(model, tokens, state)  # (N, V)
         # At full length only <end> is left.

@@ -3,9 +3,11 @@
 Knows: which words may come out, how the best are picked. Does not know: sentences.
 """
 
+from typing import Protocol
+
 import numpy as np
 
-from mrnn_np.data.vocabulary import END, PAD, SPECIALS, START, UNK
+from mrnn_np.data.vocabulary import END, PAD, SPECIALS, START, UNK, Vocabulary
 from mrnn_np.kernels.best_words import best_words
 from mrnn_np.kernels.log_softmax import LN2, log_sums
 
@@ -13,7 +15,36 @@ FORBIDDEN = [PAD, START, UNK]  # never words of a caption
 ROWS = 1024  # of logits at once, 10 MB at V = 2,500; 256 rows took 10 % longer
 
 
-def next_log_probs(model, tokens: np.ndarray, state: dict) -> tuple[np.ndarray, dict]:
+State = dict[str, np.ndarray]  # of a model after some words: a row a sentence
+
+
+class NextWords(Protocol):
+    """What decoding asks of a model: the next word, given an image and the ones before.
+
+    `mrnn_np.models.next_word.NextWordModel` says what each of these is.
+    """
+
+    vocabulary: Vocabulary
+    tokenizer: str
+
+    def standardise(self, features: np.ndarray) -> np.ndarray: ...
+
+    def start(self, features: np.ndarray) -> State: ...
+
+    def step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]: ...
+
+    def best_next(
+        self, tokens: np.ndarray, state: State, k: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, State]: ...
+
+    def refined_features(self, features: np.ndarray) -> np.ndarray: ...
+
+    def fingerprint(self) -> str: ...
+
+
+def next_log_probs(
+    model: NextWords, tokens: np.ndarray, state: State
+) -> tuple[np.ndarray, State]:
     """Return log P(next word), (n, V), with -inf for the words that may not come out.
 
     The others are left as the model gave them: a caption's log-probability is what
@@ -25,8 +56,8 @@ def next_log_probs(model, tokens: np.ndarray, state: dict) -> tuple[np.ndarray, 
 
 
 def best_next_plain(
-    model, tokens: np.ndarray, state: dict, k: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
+    model: NextWords, tokens: np.ndarray, state: State, k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, State]:
     """Ask any model for all next words, and keep the best.
 
     Parameters

@@ -125,18 +125,26 @@ class Similarities:
         An n-gram that the collection lacks gets a number that holds in this bag only:
         to compare sentences with each other, put them into one bag.
         """
-        rows, new = [], {}
+        rows = []
+        new: dict[tuple[str, ...], int] = {}
         for sentence, words in enumerate(sentences):
             for ngram, count in count_ngrams(words).items():
                 number = self.numbers.get(ngram)
                 if number is None:
                     number = len(self.numbers) + new.setdefault(ngram, len(new))
                 rows.append((sentence, number, len(ngram) - 1, count))
-        columns = np.array(rows, np.int64).reshape(-1, 4).T
+        owner, numbers, orders, counts = np.array(rows, np.int64).reshape(-1, 4).T
         lengths = np.array([len(words) for words in sentences], np.int64)
-        return self._weigh(*columns, lengths)
+        return self._weigh(owner, numbers, orders, counts, lengths)
 
-    def _weigh(self, sentence, numbers, orders, counts, lengths) -> Bag:
+    def _weigh(
+        self,
+        sentence: np.ndarray,
+        numbers: np.ndarray,
+        orders: np.ndarray,
+        counts: np.ndarray,
+        lengths: np.ndarray,
+    ) -> Bag:
         """Make a bag of entries that are sorted by sentence, each array (E,)."""
         S = len(lengths)
         rarity = self.rarity[np.minimum(numbers, len(self.numbers))]

@@ -31,7 +31,7 @@ from PIL import Image
 from mrnn_np.features.extractors import load_extractor
 from mrnn_np.features.identity import identity
 from mrnn_np.features.matrix import Features
-from mrnn_np.images import load_image, send_images
+from mrnn_np.images import Images, ImageSource, load_image, send_images
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.parts import BlockFolder
@@ -46,9 +46,9 @@ ALONE = Workers("processes", 1)  # this process
 
 
 def extract_features(
-    images: object,
+    images: Images,
     names: Sequence[str],
-    extractor: object | str,
+    extractor: Extractor | str,
     path: str | Path,
     workers: Workers = ALONE,
     resume: bool = False,
@@ -83,7 +83,15 @@ def extract_features(
         return _extract(images, names, extractor, path, workers, resume, dataset)
 
 
-def _extract(images, names, extractor, path, workers, resume, dataset) -> Features:
+def _extract(
+    images: Images,
+    names: Sequence[str],
+    extractor: Extractor | str,
+    path: str | Path,
+    workers: Workers,
+    resume: bool,
+    dataset: str,
+) -> Features:
     path = Path(path)
     parts = BlockFolder(path.with_name(path.name + ".part"))
     names = list(dict.fromkeys(names))
@@ -153,7 +161,7 @@ def check_resumable(features: Features, wanted: Mapping[str, Any]) -> None:
 
 
 def replaced(
-    images: object, names: Sequence[str], done: Sequence[Features]
+    images: Images, names: Sequence[str], done: Sequence[Features]
 ) -> list[str]:
     """Return the pictures that have features, but of another file than there is now.
 
@@ -165,6 +173,8 @@ def replaced(
     ----------
     done : earlier rows, where the last of the same name counts.
     """
+    if not hasattr(images, "checksum"):  # they are no files
+        return []
     known = {}
     for features in done:
         known.update({name: features.checksums.get(name) for name in features.names})
@@ -212,10 +222,10 @@ class BlockOfFeatures:
     dataset : name for the header of the block.
     """
 
-    extractor: object | str
+    extractor: Extractor | str
     dataset: str
 
-    def __call__(self, task: tuple[object, list[str]]) -> Features:
+    def __call__(self, task: tuple[ImageSource, list[str]]) -> Features:
         """Return the features of a block: where its images are, and their names."""
         images, names = task
         extractor = self.extractor
@@ -223,7 +233,7 @@ class BlockOfFeatures:
             extractor = load_once(extractor)
         good, failed, checksums = [], {}, {}
 
-        def pictures():
+        def pictures() -> Iterator[Image.Image]:
             for name in names:
                 try:
                     picture, checksum = open_picture(images, name)
@@ -243,7 +253,7 @@ class BlockOfFeatures:
         )
 
 
-def open_picture(images: object, name: str) -> tuple[Image.Image, int | None]:
+def open_picture(images: ImageSource, name: str) -> tuple[Image.Image, int | None]:
     """Return a picture and the CRC-32 of its file, None where there is no file.
 
     What is hashed is what is shown, even if the file is replaced at this moment.
@@ -255,7 +265,7 @@ def open_picture(images: object, name: str) -> tuple[Image.Image, int | None]:
 
 
 @functools.lru_cache(maxsize=1)
-def load_once(extractor: str) -> object:
+def load_once(extractor: str) -> Extractor:
     """Load an extractor at the first block that a process computes with it."""
     return load_extractor(extractor)
 

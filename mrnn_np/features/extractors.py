@@ -10,14 +10,29 @@ files of features.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mrnn_np.features.identity import identity
 from mrnn_np.features.joined import JoinedExtractor, part_identities, part_names
 from mrnn_np.runtime.errors import InputError
 
 
-def load_extractor(name: str) -> object:
+class Extractor(Protocol):
+    """Who turns pictures into numbers: a `CNN`, `SceneFeatures`, `JoinedExtractor`."""
+
+    name: str
+    sha256: str
+    feature_size: int
+
+    @property
+    def feature_preprocessing(self) -> "Preprocessing | Mapping[str, Any]":
+        """What happens to a picture before; a mapping, or with ``to_dict()``."""
+
+    def features(self, images: Iterable) -> np.ndarray:
+        """Return (N, feature_size) float32."""
+
+
+def load_extractor(name: str) -> Extractor:
     """Return an extractor: ``"scenes"``, a CNN's name or ``.npz`` file, or ``"a+b"``.
 
     Raises
@@ -93,7 +108,7 @@ def check_same_extractor(
                 )
 
 
-def difference(given, needed) -> str:
+def difference(given: Any, needed: Any) -> str:
     """Say how two values differ; of two mappings only the entries that do."""
     if not isinstance(given, Mapping):
         return f"{given}, not {needed}"

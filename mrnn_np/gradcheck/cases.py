@@ -10,8 +10,10 @@ what becomes of float32 (precision.py, which uses the same cases).
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from mrnn_np import layers
 from mrnn_np.cells import CELLS, make_cell
@@ -124,7 +126,7 @@ def random_batch(
     words: int,
     image_size: int,
     steps: int = STEPS,
-    dtype=np.float64,
+    dtype: DTypeLike = np.float64,
     images: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> PackedBatch:
     """Return a batch of five sentences of random known words, the longest of `steps`.
@@ -142,7 +144,10 @@ def random_batch(
 
 
 def small_model(
-    rng: np.random.Generator, name: str = "mrnn", dtype=np.float64, **choices
+    rng: np.random.Generator,
+    name: str = "mrnn",
+    dtype: DTypeLike = np.float64,
+    **choices: Any,
 ) -> ParametricModel:
     """Return a small model with 14 words; of the m-RNN one with 434 parameters.
 
@@ -154,7 +159,7 @@ def small_model(
     cls = model_class(name)
     words = [*SPECIALS, *"abcdefghij"]
     vocabulary = Vocabulary(words, rng.integers(1, 50, len(words)))
-    given = {}
+    given: dict[str, Any] = {}
     for number, one in enumerate(dataclasses.fields(cls.config_class)):
         if one.name.endswith("_size"):
             given[one.name] = SIZES.get(one.name, 5 + number)
@@ -278,7 +283,9 @@ def cell_case(seed: int, name: str, layers_: int = 1) -> LayerCase:
         if cell.distance_to_kink(x, state0, p, sizes) > 100 * STEP:
             break
 
-    def backward(dout, cache, **memory) -> tuple[np.ndarray, ...]:
+    def backward(
+        dout: np.ndarray, cache: tuple, **memory: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
         dx, dstate0, dp = cell.backward(dout, cache, lambda key: memory.get(f"d{key}"))
         return dx, dstate0, *(dp[key] for key in p)
 
@@ -301,7 +308,7 @@ def layer_checks(seed: int) -> Iterator[tuple[str, list[GradientCheck]]]:
 
 
 def model_and_batch(
-    seed: int, dropout: float, name: str = "mrnn", **choices
+    seed: int, dropout: float, name: str = "mrnn", **choices: Any
 ) -> tuple[ParametricModel, PackedBatch]:
     """Return a small model, and a batch for which it keeps away from its kinks.
 
@@ -309,10 +316,12 @@ def model_and_batch(
     choices : fields of its config.
     """
     fields = dataclasses.fields(model_class(name).config_class)
+    rates: dict[str, Any]
     rates = {one.name: dropout for one in fields if one.name.startswith("dropout_")}
     for attempt in range(1000):
         rng = np.random.default_rng([seed, 3, attempt])
         model = small_model(rng, name, **rates | choices)
+        shared: dict[str, Any]
         shared = {"images": SHARED_IMAGES} if isinstance(model, Ranker) else {}
         V, D = len(model.vocabulary), model.config.image_size
         batch = random_batch(rng, V, D, **shared)
@@ -322,7 +331,7 @@ def model_and_batch(
 
 
 def model_case(
-    seed: int, dropout: float = 0.0, name: str = "mrnn", **choices
+    seed: int, dropout: float = 0.0, name: str = "mrnn", **choices: Any
 ) -> list[GradientCheck]:
     """Check every parameter of a whole model, then all of them by projection."""
     model, batch = model_and_batch(seed, dropout, name, **choices)

@@ -129,6 +129,7 @@ def check_gradient(
             found = _compared(name, i, dx[i], _slope(f, x, i), scale, limit, count)
             if worst is None or found.error > worst.error:
                 worst = found
+        assert worst is not None  # at least one entry was checked
         results.append(worst)
     return results
 
@@ -164,7 +165,15 @@ def _not_finite(dx: np.ndarray) -> tuple[int, ...] | None:
     return tuple(int(k) for k in bad[0]) if len(bad) else None
 
 
-def _compared(name, index, analytic, numeric, scale, limit, entries=1) -> GradientCheck:
+def _compared(
+    name: str,
+    index: tuple[int, ...] | None,
+    analytic: float,
+    numeric: float,
+    scale: float,
+    limit: float,
+    entries: int = 1,
+) -> GradientCheck:
     """Return the `GradientCheck` of two values."""
     error = relative_error(analytic, numeric, scale)
     return GradientCheck(
@@ -256,4 +265,5 @@ def check_projection(
             worst = found
     for key, x in params.items():
         x[...] = before[key]
+    assert worst is not None  # there was at least one direction
     return worst

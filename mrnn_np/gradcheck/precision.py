@@ -10,6 +10,7 @@ Knows: which cases there are, and how far rounding goes. Does not know: layers.
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def as_float32(model: ParametricModel) -> ParametricModel:
 
 
 def model_comparison(
-    seed: int, dropout: float, name: str = "mrnn", **choices
+    seed: int, dropout: float, name: str = "mrnn", **choices: Any
 ) -> list[GradientCheck]:
     """Compare the gradients of a model by every parameter, with kept memory.
 

@@ -74,7 +74,7 @@ def keep_if_possible(save: Callable) -> Callable:
     """
 
     @functools.wraps(save)
-    def kept(*arguments) -> None:
+    def kept(*arguments: object) -> None:
         try:
             save(*arguments)
         except OSError as error:

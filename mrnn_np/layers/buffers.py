@@ -16,6 +16,7 @@ import math
 import threading
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 
 class Buffers(threading.local):
@@ -33,7 +34,7 @@ class Buffers(threading.local):
         """Declare that what was handed out so far may be overwritten."""
         self._lent.clear()
 
-    def array(self, name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
         """Return an array to be written, its contents undefined.
 
         It is the memory of this name in the step before, where that is enough.

@@ -35,11 +35,18 @@ PATIENCE = 600  # seconds; 1,000 images take about 20
 
 def unavailable() -> str | None:
     """Return why METEOR cannot be computed here, or None if it can."""
-    if importlib.util.find_spec("pycocoevalcap") is None:
+    if package_folder() is None:
         return "pycocoevalcap is not installed (pip install 'mrnn_np[coco]')"
     if shutil.which("java") is None:
         return "there is no `java` on this machine"
     return None
+
+
+def package_folder() -> Path | None:
+    """Return where the package with METEOR's program lies, None if it is not there."""
+    spec = importlib.util.find_spec("pycocoevalcap")
+    places = spec and spec.submodule_search_locations
+    return Path(places[0]) if places else None
 
 
 def compute_score(
@@ -115,10 +122,9 @@ def run_program(lines: Sequence[str]) -> list[str]:
     All lines are sent at once and its messages are read too, so that neither side
     waits for the other for ever.
     """
-    reason = unavailable()
-    if reason:
+    reason, package = unavailable(), package_folder()
+    if reason or package is None:
         raise InputError(f"METEOR: {reason}")
-    place = importlib.util.find_spec("pycocoevalcap").submodule_search_locations[0]
     # Under some languages Java writes 0,5 for a half: ask for English numbers.
     command = ["java", "-Xmx2G", "-Duser.language=en", "-Duser.country=US",
                "-Dfile.encoding=UTF-8", "-jar", "meteor-1.5.jar",
@@ -128,7 +134,7 @@ def run_program(lines: Sequence[str]) -> list[str]:
             command,
             input="".join(f"{line}\n" for line in lines).encode(errors="replace"),
             capture_output=True,
-            cwd=Path(place) / "meteor",
+            cwd=package / "meteor",
             env={**os.environ, "LC_ALL": "C.UTF-8"},
             timeout=PATIENCE,
         )

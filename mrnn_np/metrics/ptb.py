@@ -56,7 +56,8 @@ def tokenize(text: str) -> list[str]:
 def tokens_of(text: str) -> list[str]:
     """Return all tokens, punctuation too, in lower case."""
     text = LINE_BREAKS.sub(" ", text) + "\n"
-    tokens, place = [], 0
+    tokens: list[str] = []
+    place = 0
     while True:
         blank = BLANK.match(text, place)
         place = blank.end() if blank else place

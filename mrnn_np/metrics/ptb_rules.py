@@ -12,6 +12,7 @@ Knows: kinds of tokens. Does not know: which rule wins.
 """
 
 import re
+from collections.abc import Callable
 
 QUOTES = {"'": "'", "\u2019": "'", "\x92": "'", "\u203a": "'", "&apos;": "'",
           "\u2018": "`", "\x91": "`", "\u201b": "`", "\u2039": "`",
@@ -31,7 +32,7 @@ BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-"
             "}": "-rcb-"}  # fmt: skip
 
 
-def replace(table: dict[str, str]):
+def replace(table: dict[str, str]) -> Callable[[str], str]:
     """Return a function that writes every key of the table in a text as its value."""
     pattern = re.compile("|".join(map(re.escape, sorted(table, key=len, reverse=True))))
     return lambda text: pattern.sub(lambda match: table[match[0]], text)

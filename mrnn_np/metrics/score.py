@@ -4,8 +4,9 @@ Knows: which metrics there are. Does not know: how any of them works.
 """
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from mrnn_np.runtime.progress import say
 
 BLEU = tuple(f"BLEU-{n}" for n in range(1, ORDERS + 1))
 
-References = Mapping[Hashable, Sequence[str]]
+References = Mapping[Any, Sequence[str]]  # id of an image -> sentences
 
 
 def perplexity(nats_per_token: float) -> float:
@@ -63,7 +64,7 @@ class Rating:
     @property
     def corpus(self) -> dict[str, float]:
         """Metric -> its value for all images together."""
-        values = {}
+        values: dict[str, float] = {}
         for part in self.parts:
             scores = part.score(part.counts.sum(axis=0)).tolist()
             values |= zip(part.names, scores, strict=True)
@@ -72,7 +73,7 @@ class Rating:
     @property
     def each(self) -> dict[str, np.ndarray]:
         """Metric -> (N,) float64, its value for each image alone."""
-        values = {}
+        values: dict[str, np.ndarray] = {}
         for part in self.parts:
             values |= zip(part.names, part.score(part.counts).T, strict=True)
         return values
@@ -87,7 +88,7 @@ class Rating:
         images.
         """
         drawn = bootstrap.draw(len(self.images), rng, resamples)
-        values = {}
+        values: dict[str, tuple[float, float]] = {}
         for part in self.parts:
             low, high = bootstrap.ends(part.score(drawn @ part.counts), level)
             pairs = zip(low.tolist(), high.tolist(), strict=True)

@@ -67,6 +67,7 @@ class Captioner(NextWordModel, ParametricModel):
     and of the output layer "Wo" (M, V) or, when tied, "UI" (M, E); "bo" (V,).
     """
 
+    config: CaptionerConfig
     config_class: type[CaptionerConfig]
 
     # --- what a model gives -----------------------------------------------------

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from mrnn_np.data.tokenizer import get_tokenizer
 from mrnn_np.data.vocabulary import Vocabulary
@@ -65,7 +66,7 @@ def save_model(
 
 
 def read_checkpoint(
-    path: str | Path, dtype=np.float32
+    path: str | Path, dtype: DTypeLike = np.float32
 ) -> "tuple[ParametricModel, dict, dict]":
     """Return the model of a file, with its training header and arrays (or empty).
 
@@ -137,7 +138,7 @@ def shipped_models() -> list[str]:
     return sorted(cards)
 
 
-def load_model(name: str | Path, dtype=np.float32) -> "ParametricModel":
+def load_model(name: str | Path, dtype: DTypeLike = np.float32) -> "ParametricModel":
     """Load a shipped model by its name, or any checkpoint by its path.
 
     Raises

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mrnn_np.data.batches import PackedBatch
+from mrnn_np.models.model import Model
 from mrnn_np.models.next_word import NextWordModel
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.storage import content_hash
@@ -49,22 +50,24 @@ class Ensemble(NextWordModel):
     InputError : no model, or two that do not fit together; says which and why.
     """
 
-    def __init__(self, models: Sequence[NextWordModel]) -> None:
+    def __init__(self, models: Sequence[Model]) -> None:
         if not models:
             raise InputError("an ensemble needs at least one model")
-        self.models = tuple(models)
-        for number, model in enumerate(self.models, start=1):
+        members: list[NextWordModel] = []
+        for number, model in enumerate(models, start=1):
             if not isinstance(model, NextWordModel):
                 raise InputError(
                     f"model {number} of the ensemble is a ranker, which gives no word "
                     "a probability: only captioners can be averaged"
                 )
+            members.append(model)
+        self.models = tuple(members)
         first = self.models[0]
         self.vocabulary, self.tokenizer = first.vocabulary, first.tokenizer
         self.extractor, self.dtype = first.extractor, first.dtype
         self.feature_mean = first.feature_mean
-        for number, model in enumerate(self.models[1:], start=2):
-            _check_fits(first, model, f"models 1 and {number} of the ensemble")
+        for number, other in enumerate(self.models[1:], start=2):
+            _check_fits(first, other, f"models 1 and {number} of the ensemble")
 
     @property
     def output_size(self) -> int:

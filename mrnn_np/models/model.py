@@ -4,24 +4,26 @@ Knows: words, and which image each sentence describes. Does not know: parameters
 losses, scores.
 """
 
-from collections.abc import Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from mrnn_np.data.batches import Examples
 from mrnn_np.data.tokenizer import get_tokenizer
-from mrnn_np.data.vocabulary import UNK
+from mrnn_np.data.vocabulary import UNK, Vocabulary
 from mrnn_np.runtime.errors import InputError
 
 
-class Model:
+class Model(ABC):
     """Takes image features, and sentences of words that it knows.
 
     There are two kinds: a `NextWordModel` gives every next word a probability, a
     `Ranker` gives every pair of an image and a sentence a score.
 
-    A subclass has the attributes
-
+    Attributes
+    ----------
     vocabulary, dtype : see `ParametricModel`.
     tokenizer : name of the tokenizer its sentences went through.
     extractor : dict naming the CNN of its features (see
@@ -35,6 +37,28 @@ class Model:
         differently have different ones: what was computed with one of them and kept
         is then not taken for the other's.
     """
+
+    vocabulary: Vocabulary
+    dtype: np.dtype
+    tokenizer: str
+    extractor: Mapping[str, Any] | None
+
+    @abstractmethod
+    def standardise(self, features: np.ndarray) -> np.ndarray:
+        """Return features as the CNN gives them, (n, D), as the model works on them.
+
+        Raises
+        ------
+        InputError : not a finite matrix of D columns.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a hash of all that the model's answers depend on.
+
+        Two models that may answer differently have different ones: what was computed
+        with one of them and kept is then not taken for the other's.
+        """
 
     def encode(self, sentence: str) -> list[int]:
         """Return the word ids of a sentence.
@@ -51,7 +75,10 @@ class Model:
         return ids
 
     def examples(
-        self, pairs: Iterable[tuple[str, str]], names: Sequence[str], features
+        self,
+        pairs: Iterable[tuple[str, str]],
+        names: Sequence[str],
+        features: np.ndarray,
     ) -> Examples:
         """Make training or evaluation examples of (image name, sentence) pairs.
 

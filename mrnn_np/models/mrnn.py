@@ -83,6 +83,7 @@ class MRNN(MultimodalCaptioner):
         Wo (M, V), bo (V,).
     """
 
+    config: MRNNConfig
     config_class = MRNNConfig
 
     @property

@@ -6,6 +6,7 @@ score sentences, be scored on a data set, and describe images: the methods here.
 Knows: features, sentences, losses, captions. Does not know: parameters, layers, files.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,16 +27,38 @@ EVALUATION_BATCH = 256  # sentences: 2,800 rows, 29 MB of logits at V = 2,500
 class NextWordModel(Model):
     """Gives every next word a probability, given an image and the words before it.
 
-    A subclass has what `Model` asks for, and
-
+    Attributes
+    ----------
     feature_mean : (D,), the mean of the features that it learned from.
-    token_losses(batch) : (P,) nats, -log P(target | words before it, image).
-    start(features) : the state before the first word, arrays of one row an image.
-    step(tokens, state) : feeds the last words, (n,); log P(next word), (n, V) nats,
-        and the new state.
-    refined_features(features) : what similar images have similar, (n, F).
-    output_size : length of what goes into the output layer, for planning memory.
     """
+
+    feature_mean: np.ndarray
+
+    # --- what a model gives, besides what `Model` asks for ------------------------
+
+    @property
+    @abstractmethod
+    def output_size(self) -> int:
+        """Length of what goes into the output layer, for planning memory."""
+
+    @abstractmethod
+    def token_losses(self, batch: PackedBatch) -> np.ndarray:
+        """Return -log P(target | words before it, image) of each token, (P,) nats."""
+
+    @abstractmethod
+    def start(self, features: np.ndarray) -> State:
+        """Return the state before the first word, arrays of one row an image.
+
+        features : (n, D) as `standardise` returns them.
+        """
+
+    @abstractmethod
+    def step(self, tokens: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """Feed the last words, (n,); return log P(next word), (n, V), and the state."""
+
+    @abstractmethod
+    def refined_features(self, features: np.ndarray) -> np.ndarray:
+        """Return what similar images have similar, (n, F)."""
 
     # --- losses -----------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from mrnn_np.data.batches import Examples, PackedBatch
 from mrnn_np.data.vocabulary import Vocabulary
@@ -82,7 +83,7 @@ class ParametricModel(Model, ABC):
         config: ModelConfig,
         vocabulary: Vocabulary,
         rng: np.random.Generator | None = None,
-        dtype=np.float32,
+        dtype: DTypeLike = np.float32,
         tokenizer: str = "english",
         extractor: Mapping | None = None,
         params: Mapping[str, np.ndarray] | None = None,
@@ -209,6 +210,11 @@ class ParametricModel(Model, ABC):
         arrays["feature_scale"] = self.feature_scale
         return content_hash(described, arrays)
 
-    def save(self, path: str | Path, half: bool = False, training=None) -> None:
+    def save(
+        self,
+        path: str | Path,
+        half: bool = False,
+        training: tuple[dict, Arrays] | None = None,
+    ) -> None:
         """Write a checkpoint; see `mrnn_np.models.checkpoint.save_model`."""
         save_model(self, path, half=half, training=training)

@@ -5,8 +5,12 @@ classes, so that nothing is imported before it is needed.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from mrnn_np.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from mrnn_np.models.parametric import ParametricModel
 
 # NAME -> module, class.
 MODELS = {
@@ -14,7 +18,7 @@ MODELS = {
 }
 
 
-def model_class(name: str) -> type:
+def model_class(name: str) -> "type[ParametricModel]":
     """Return the class of a model.
 
     Raises

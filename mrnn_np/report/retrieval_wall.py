@@ -5,12 +5,14 @@ The queries are drawn at random, so failures are seen as often as they happen.
 Knows: pictures, sentences and their ranks. Does not know: how scores were computed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
+from PIL.Image import Image
 
+from mrnn_np.images import Images
 from mrnn_np.report.page import Page, table
 from mrnn_np.report.walls import data_url
 from mrnn_np.retrieval.protocol import Retrieval
@@ -62,7 +64,9 @@ def rank_line(hits: list[Hit], candidates: int) -> str:
     return "not on the shortlist"
 
 
-def image_strip(sentence: str, hits: list[Hit], candidates: int, pictures) -> str:
+def image_strip(
+    sentence: str, hits: list[Hit], candidates: int, pictures: Callable[[int], Image]
+) -> str:
     """Show a sentence and the pictures found for it, the right one framed.
 
     pictures : candidate number -> Pillow image.
@@ -82,7 +86,7 @@ def image_strip(sentence: str, hits: list[Hit], candidates: int, pictures) -> st
 
 
 def sentence_list(
-    title: str, remark: str, picture, lines: Sequence[tuple[str, bool]]
+    title: str, remark: str, picture: Image, lines: Sequence[tuple[str, bool]]
 ) -> str:
     """Show a picture beside sentences, the right ones marked.
 
@@ -113,7 +117,7 @@ def recall_table(rows: Mapping[str, Recall]) -> str:
 
 
 def add_retrieval(
-    page: Page, result: Retrieval, images, rng: np.random.Generator
+    page: Page, result: Retrieval, images: Images, rng: np.random.Generator
 ) -> None:
     """Add the table of both tasks, and a wall of queries for each.
 

@@ -8,11 +8,13 @@ import io
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from PIL.Image import Image
+
 LONGEST_SIDE = 360  # pixels of a picture inside the page: 20 kB each
 
 
 def caption_wall(
-    items: Iterable[tuple[object, str, Sequence[str]]], label: str = "people:"
+    items: Iterable[tuple[Image, str, Sequence[str]]], label: str = "people:"
 ) -> str:
     """Show pictures in a grid, each with its caption and remarks below.
 
@@ -36,7 +38,7 @@ def caption_wall(
     return f'<div class="wall">{"".join(figures)}</div>'
 
 
-def data_url(image, side: int = LONGEST_SIDE) -> str:
+def data_url(image: Image, side: int = LONGEST_SIDE) -> str:
     """Return a picture as the text that an <img> can hold, shrunk when it is large.
 
     Small drawings are kept exactly, as PNG; photographs become JPEG.

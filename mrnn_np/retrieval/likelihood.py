@@ -69,7 +69,7 @@ class BlockScorer:
     larger part, is computed there once.
     """
 
-    def __init__(self, model, trie: PrefixTrie) -> None:
+    def __init__(self, model: NextWordModel, trie: PrefixTrie) -> None:
         self.model, self.trie = model, trie
         self.score = scorer(model, trie)
 
@@ -90,7 +90,8 @@ def sentence_groups(sentences: Sequence, most_words: int) -> list[np.ndarray]:
     most_words : words to predict in a group, at most.
     """
     order = sorted(range(len(sentences)), key=lambda i: tuple(sentences[i]))
-    groups, words = [[]], 0
+    groups: list[list[int]] = [[]]
+    words = 0
     for i in order:
         length = len(sentences[i]) + 1
         if groups[-1] and words + length > most_words:
@@ -101,7 +102,7 @@ def sentence_groups(sentences: Sequence, most_words: int) -> list[np.ndarray]:
     return [np.array(group) for group in groups]
 
 
-def images_a_block(available: int, jobs: int, trie, M: int, V: int) -> int:
+def images_a_block(available: int, jobs: int, trie: PrefixTrie, M: int, V: int) -> int:
     """Return how many images one thread can take at once, from the bytes for all.
 
     A thread holds a block of rows of m (M) and of logits (V) in float32, and for each

@@ -109,10 +109,10 @@ def pair_scores(
         blocks = blocks_of(group, len(standard), jobs)
         name = label if len(groups) == 1 else f"{label} {number + 1}/{len(groups)}"
         results = run(group, standard, blocks, workers, parts)
-        for images, found, new in progress(results, len(blocks), name, "block"):
-            scores[group.sentences, images] = found
-            pairs += new * found.size
-            multiply_adds += new * found.shape[1] * group.multiply_adds
+        for images, block, new in progress(results, len(blocks), name, "block"):
+            scores[group.sentences, images] = block
+            pairs += new * block.size
+            multiply_adds += new * block.shape[1] * group.multiply_adds
         rows_alone += group.rows_alone
         rows += group.rows
     if path is not None:
@@ -123,17 +123,20 @@ def pair_scores(
 
 @functools.singledispatch
 def groups_of(
-    model: NextWordModel, sentences: Sequence[Sequence[int]], jobs: int, memory: int
+    model: Model, sentences: Sequence[Sequence[int]], jobs: int, memory: int
 ) -> list[Callable[[], Group]]:
     """Return what makes each group of sentences that are scored together.
 
     A group may hold much memory: it is made when it is its turn.
     """
+    assert isinstance(model, NextWordModel)  # the only other kind
     return likelihood_groups(model, sentences, jobs, memory)
 
 
 @groups_of.register
-def _(model: Ranker, sentences, jobs, memory):
+def _(
+    model: Ranker, sentences: Sequence[Sequence[int]], jobs: int, memory: int
+) -> list[Callable[[], Group]]:
     everything = np.arange(len(sentences))
     return [lambda: Group(everything, RankerScorer(model, sentences), RANKED)]
 

@@ -93,15 +93,15 @@ def retrieve(
     workers, memory, path : see `pair_scores`.
     """
     tokenize = get_tokenizer(model.tokenizer).tokenize
-    sentences, owner, words = [], [], []
+    sentences, image_of, words = [], [], []
     for image, name in enumerate(names):
         for text in dataset.captions[name]:
             words.append(model.vocabulary.encode(tokenize(text)))
             if not words[-1]:
                 raise InputError(f"{name}: there is no word in its sentence {text!r}")
             sentences.append(text)
-            owner.append(image)
-    owner, n = np.array(owner), len(names)
+            image_of.append(image)
+    owner, n = np.array(image_of), len(names)
     # Columns: the images, and what normalises a sentence's score.
     columns, normalisers = normalising(model, training)
     everything = np.vstack([matrix, columns])
@@ -112,6 +112,7 @@ def retrieve(
     else:
         standard = model.standardise(everything)
         scores, work = guess_likelihoods(model, standard, words, rng), None
+        assert isinstance(model, NextWordModel)  # no other can be guessed
         found = look_closely(
             model, standard[:n], words, scores[:, :n], shortlist, workers
         )
@@ -128,6 +129,7 @@ def retrieve(
     image_scores = np.where(exact, pairs, -np.inf)
     rows["sentence to image"] = recall(first_ranks(image_scores, relevant))
     rows["sentence to image, by chance"] = random_recall([1] * len(sentences), n)
+    assert sentence_scores is not None  # there is one way at least
     return Retrieval(
         names=list(names),
         sentences=sentences,
@@ -142,7 +144,7 @@ def retrieve(
 
 @functools.singledispatch
 def normalising(
-    model: NextWordModel, training: np.ndarray
+    model: Model, training: np.ndarray
 ) -> tuple[np.ndarray, Callable[[np.ndarray], dict[str, np.ndarray | None]]]:
     """Return how a sentence's score is normalised when sentences are ranked.
 
@@ -160,9 +162,12 @@ def normalising(
             "not normalised": None,
         }
 
+    assert isinstance(model, NextWordModel)  # the only other kind
     return np.vstack([training, model.feature_mean]), normalisers
 
 
 @normalising.register
-def _(model: Ranker, training: np.ndarray):
+def _(
+    model: Ranker, training: np.ndarray
+) -> tuple[np.ndarray, Callable[[np.ndarray], dict[str, np.ndarray | None]]]:
     return training[:0], lambda scores: {"score": None}

@@ -63,7 +63,9 @@ def recall(ranks: np.ndarray) -> Recall:
     return Recall(at, float(np.median(ranks)), float(np.mean(ranks)))
 
 
-def random_recall(relevant_counts: Sequence[int], candidates: int) -> Recall:
+def random_recall(
+    relevant_counts: Sequence[int] | np.ndarray, candidates: int
+) -> Recall:
     """Return what a random order of the candidates gives, computed, not drawn.
 
         P(rank > K) = C(n - g, K) / C(n, K)

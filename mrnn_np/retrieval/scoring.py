@@ -14,7 +14,7 @@ Knows: trees and how a model scores their edges. Does not know: data sets, ranki
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -29,9 +29,12 @@ from mrnn_np.retrieval.trie import PrefixTrie
 # with 512 rows (V = 2,540) reached 0.83 of the machine's matrix product, with 1,024
 # rows 0.86, with 2,048 rows 0.89.
 LOGITS = 2**22
+Scorer = Callable[[np.ndarray], np.ndarray]  # features (B, D) -> scores (edges, B)
 
 
-def edge_scores_plain(model, trie: PrefixTrie, features: np.ndarray) -> np.ndarray:
+def edge_scores_plain(
+    model: NextWordModel, trie: PrefixTrie, features: np.ndarray
+) -> np.ndarray:
     """Score every edge of the tree for each image, with any captioner.
 
     Parameters
@@ -79,7 +82,7 @@ class MultimodalScorer:
     model, trie : the captioner and the sentences.
     """
 
-    def __init__(self, model, trie: PrefixTrie) -> None:
+    def __init__(self, model: MultimodalCaptioner, trie: PrefixTrie) -> None:
         self.model, self.trie = model, trie
         self.rows = rows_at_once(len(model.vocabulary))
         words = model.text_terms(trie.tokens, trie.parents, trie.levels)
@@ -166,7 +169,7 @@ class EnsembleScorer:
     Only the probability of the edge's own word is mixed, not those of all V.
     """
 
-    def __init__(self, ensemble, trie: PrefixTrie) -> None:
+    def __init__(self, ensemble: Ensemble, trie: PrefixTrie) -> None:
         self.models = ensemble.models
         self.scorers = [scorer(model, trie) for model in self.models]
 
@@ -181,18 +184,18 @@ class EnsembleScorer:
 
 
 @functools.singledispatch
-def scorer(model: NextWordModel, trie: PrefixTrie):
+def scorer(model: NextWordModel, trie: PrefixTrie) -> Scorer:
     """Return the fastest function from features (B, D) to scores (edges, B)."""
     return functools.partial(edge_scores_plain, model, trie)
 
 
 @scorer.register
-def _(model: MultimodalCaptioner, trie: PrefixTrie):
+def _(model: MultimodalCaptioner, trie: PrefixTrie) -> Scorer:
     if model.dtype != np.float32:
         return functools.partial(edge_scores_plain, model, trie)
     return MultimodalScorer(model, trie)
 
 
 @scorer.register
-def _(model: Ensemble, trie: PrefixTrie):
+def _(model: Ensemble, trie: PrefixTrie) -> Scorer:
     return EnsembleScorer(model, trie)

@@ -22,7 +22,6 @@ import numpy as np
 
 from mrnn_np.data import CaptionDataset, get_tokenizer
 from mrnn_np.models.model import Model
-from mrnn_np.models.next_word import NextWordModel
 from mrnn_np.models.ranker import Ranker
 from mrnn_np.retrieval.pairs import pair_scores
 from mrnn_np.retrieval.ranking import marginal
@@ -72,7 +71,9 @@ def different_sentences(
     return list(found.values())
 
 
-def images_for_sentence(model: Model, words: Sequence[int], features: np.ndarray):
+def images_for_sentence(
+    model: Model, words: Sequence[int], features: np.ndarray
+) -> np.ndarray:
     """Return the score of each image, (images,); a captioner's is log P(s | I) in nats.
 
     Parameters
@@ -103,7 +104,7 @@ class Found:
 
 @functools.singledispatch
 def sentences_for_image(
-    model: NextWordModel,
+    model: Model,
     sentences: Sequence[Sequence[int]],
     photograph: np.ndarray,
     training: np.ndarray,
@@ -158,7 +159,13 @@ def sentences_for_image(
 
 
 @sentences_for_image.register
-def _(model: Ranker, sentences, photograph, training, top):
+def _(
+    model: Ranker,
+    sentences: Sequence[Sequence[int]],
+    photograph: np.ndarray,
+    training: np.ndarray,
+    top: int,
+) -> Found:
     scores = pair_scores(model, photograph, sentences, label="sentences")[0][:, 0]
     best = np.argsort(-scores, kind="stable")[:top]
     return Found(best, scores[best])

@@ -24,6 +24,7 @@ import numpy as np
 
 from mrnn_np.models.model import Model
 from mrnn_np.models.multimodal import MultimodalCaptioner
+from mrnn_np.models.next_word import NextWordModel
 from mrnn_np.retrieval.ranking import image_to_sentence_scores, marginal
 from mrnn_np.retrieval.scoring import MultimodalScorer, scorer
 from mrnn_np.retrieval.trie import build_trie
@@ -77,7 +78,12 @@ def guess_likelihoods(
 
 
 @guess_likelihoods.register
-def _(model: MultimodalCaptioner, standard, sentences, rng):
+def _(
+    model: MultimodalCaptioner,
+    standard: np.ndarray,
+    sentences: Sequence,
+    rng: np.random.Generator,
+) -> np.ndarray:
     trie = build_trie(sentences)
     score = MultimodalScorer(model, trie)
     landmarks = rng.permutation(len(standard))[:LANDMARKS]
@@ -99,7 +105,7 @@ def _(model: MultimodalCaptioner, standard, sentences, rng):
 
 
 def look_closely(
-    model,
+    model: NextWordModel,
     standard: np.ndarray,
     sentences: Sequence[Sequence[int]],
     guess: np.ndarray,
@@ -134,7 +140,7 @@ def look_closely(
 class ChosenScorer:
     """The likelihoods of some of the sentences for one image."""
 
-    model: object
+    model: NextWordModel
     sentences: Sequence[Sequence[int]]
 
     def __call__(self, task: tuple[np.ndarray, np.ndarray]) -> np.ndarray:

@@ -80,7 +80,8 @@ def build_trie(sentences: Sequence[Sequence[int]]) -> PrefixTrie:
         padded.max(initial=END) + 1
     )  # pair (node, word) as the number node * span + word
 
-    tokens, parents, edge_above = [[START]], [[0]], [[-1]]
+    tokens, parents = [[START]], [[0]]
+    edge_above: list[list[int] | np.ndarray] = [[-1]]
     widths, words, levels = [], [], [0, 1]
     ends = np.full(len(sentences), -1)
     alive, position = np.arange(len(sentences)), np.zeros(len(sentences), np.int64)

@@ -17,10 +17,16 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.workers import KEPT
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 PATIENCE = 10.0  # seconds to reach a scheduler, and its first worker
 WAITING = 2  # blocks a core that the scheduler holds: the next one is there in time
@@ -62,7 +68,7 @@ def spread_on_cluster(
 
 
 @contextlib.contextmanager
-def _watched(client, scheduler: str) -> Iterator[None]:
+def _watched(client: "Client", scheduler: str) -> Iterator[None]:
     """Say so when a cluster has lost all its workers: the run waits for new ones."""
     from mrnn_np.runtime.progress import say
 
@@ -90,7 +96,7 @@ def _watched(client, scheduler: str) -> Iterator[None]:
         done.set()
 
 
-def _submit(client, function: Callable, *arguments):
+def _submit(client: "Client", function: Callable, *arguments: object) -> "Future":
     """Give the cluster a task; it is done again if its worker is lost."""
     with warnings.catch_warnings():
         # The advice against tasks of over 10 MB: a model is sent once.
@@ -102,7 +108,7 @@ def _itself(function: Callable) -> Callable:
     return function
 
 
-def _on_one_core(function: Callable, item):
+def _on_one_core(function: Callable[[Item], Result], item: Item) -> Result:
     """Call the function on a worker, whose BLAS has one thread from now on."""
     from threadpoolctl import threadpool_limits
 
@@ -112,7 +118,9 @@ def _on_one_core(function: Callable, item):
     return function(item)
 
 
-def _collect(future, numbers: dict, scheduler: str) -> tuple[int, Any]:
+def _collect(
+    future: "Future", numbers: dict["Future", int], scheduler: str
+) -> tuple[int, Any]:
     """Return number and result of a task that is done."""
     from concurrent.futures import CancelledError
 
@@ -130,7 +138,7 @@ def _collect(future, numbers: dict, scheduler: str) -> tuple[int, Any]:
         raise InputError(f"{scheduler}: the scheduler was lost; {KEPT}") from None
 
 
-def _connect(scheduler: str):
+def _connect(scheduler: str) -> "Client":
     """Return a client of the cluster, once it is sure that the cluster is fit.
 
     Raises
@@ -168,7 +176,8 @@ def _connect(scheduler: str):
                 f"{scheduler}: the scheduler has no worker: start some with dask "
                 f"worker {scheduler} --nworkers auto"
             ) from None
-        found = client.get_versions(packages=list(PACKAGES))
+        # Typed as a coroutine, too: what an asynchronous client would return.
+        found: Any = client.get_versions(packages=list(PACKAGES))
         check_versions(found["client"], found["workers"])
     except BaseException:
         client.close()

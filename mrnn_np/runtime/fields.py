@@ -9,15 +9,19 @@ Knows: annotations. Does not know: what a field means, which values are in range
 
 import dataclasses
 import math
+from typing import TYPE_CHECKING
 
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.untrusted import shown
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "a text"}
 LARGEST = 2**63  # what NumPy can count
 
 
-def check_fields(config) -> None:
+def check_fields(config: "DataclassInstance") -> None:
     """Refuse a dataclass with a field that is not of the type in its annotation.
 
         int     a whole number that NumPy can count, no truth value
@@ -41,7 +45,7 @@ def check_fields(config) -> None:
             )
 
 
-def _is(value, kind: type) -> bool:
+def _is(value: object, kind: type) -> bool:
     if kind in (bool, str) or isinstance(value, bool):
         return type(value) is kind
     if isinstance(value, int):

@@ -28,7 +28,7 @@ from mrnn_np.runtime.progress import json_text, show_json
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # a module's name that may be None
 
 STDOUT = "-"  # in place of a file for JSON
 UNFINISHED = ".unfinished"  # the end of the name of a file that is being written
@@ -103,29 +103,30 @@ def check_places(
     InputError : see the rule above; or a path that is a folder, or a folder that
         cannot be made or written to.
     """
-    outputs = [o if isinstance(o, Output) else Output(o) for o in outputs]
-    outputs = [o for o in outputs if o.path is not None and o.path != STDOUT]
-    inputs = [Output(path) for path in inputs]
-    for number, output in enumerate(outputs):
-        for read in inputs:
-            if _meet(output, read):
+    written = [o if isinstance(o, Output) else Output(o) for o in outputs]
+    written = [o for o in written if o.path is not None and o.path != STDOUT]
+    read = [Output(path) for path in inputs]
+    for number, output in enumerate(written):
+        for source in read:
+            if _meet(output, source):
                 raise InputError(
-                    f"{output.path}: {output.option} would overwrite {read.path}, "
+                    f"{output.path}: {output.option} would overwrite {source.path}, "
                     "which is read: name another file"
                 )
-        for other in outputs[:number]:
+        for other in written[:number]:
             if _meet(output, other):
                 raise InputError(
                     f"{output.path}: {other.option} and {output.option} would "
                     "overwrite each other: name two places"
                 )
-    for output in outputs:
+    for output in written:
         _check_place(output)
 
 
 def _meet(one: Output, other: Output) -> bool:
     """Whether two paths are one file, or one lies in the other, a folder of blocks."""
-    first, second = (Path(os.path.realpath(each.path)) for each in (one, other))
+    assert one.path is not None and other.path is not None  # else nothing is written
+    first, second = (Path(os.path.realpath(path)) for path in (one.path, other.path))
     if first == second:
         return True
     if one.folder and second.is_relative_to(first):
@@ -140,6 +141,7 @@ def _meet(one: Output, other: Output) -> bool:
 
 def _check_place(output: Output) -> None:
     path = output.path
+    assert path is not None  # else nothing is written
     with _named(path):
         goal = resolve(path, output.folder)
         goal.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from mrnn_np.runtime.errors import InputError
@@ -50,7 +50,7 @@ def spread(
     InputError : no such cluster, a part of it that is not fit, or a block that kills
         its workers. What `function` raises, in whatever process, is raised here.
     """
-    if workers.backend == "dask":
+    if workers.scheduler is not None:  # and so the backend is dask
         from mrnn_np.runtime.cluster import spread_on_cluster
 
         yield from spread_on_cluster(function, items, workers.scheduler)
@@ -70,7 +70,7 @@ def _by_threads(
     from joblib import Parallel, delayed
     from threadpoolctl import threadpool_limits
 
-    def numbered(number: int, item) -> tuple[int, Any]:
+    def numbered(number: int, item: object) -> tuple[int, Any]:
         return number, function(item)
 
     parallel = Parallel(jobs, "threading", return_as="generator_unordered")
@@ -84,7 +84,7 @@ def _by_threads(
             raise
 
 
-def _quietly(results: Iterator, begin: Callable[[], None] | None = None) -> Iterator:
+def _quietly(results: Generator, begin: Callable[[], None] | None = None) -> Iterator:
     """Yield joblib's results; of those that nobody wants any more it says nothing.
 
     Parameters
@@ -152,7 +152,8 @@ def _unasked() -> Iterator[None]:
 
     from joblib.externals.loky.backend import resource_tracker as tracker_of_loky
 
-    asks, asked, handlers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}, [], {}
+    asks, handlers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}, {}
+    asked: list[int] = []
     # What is blocked here is blocked in every process that is started. In this one it
     # reaches some other thread, and Python calls the handler in the main thread.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, asks)
@@ -171,11 +172,13 @@ def _unasked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for number in asked:
-            signal.raise_signal(number)
+        for came in asked:
+            signal.raise_signal(came)
 
 
-def _in_process(function: Callable, threads: int, number: int, item) -> tuple[int, Any]:
+def _in_process(
+    function: Callable, threads: int, number: int, item: object
+) -> tuple[int, Any]:
     """Call the function in a process that has its share of the cores for BLAS."""
     from threadpoolctl import threadpool_limits
 

@@ -11,6 +11,7 @@ Knows: folders, files, fingerprints. Does not know: what is computed, and by who
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -113,7 +114,9 @@ def load_of(path: Path, kind: str, inputs: str) -> dict[str, np.ndarray] | None:
     return arrays
 
 
-def fingerprint(model, standard: np.ndarray, **arrays: np.ndarray) -> str:
+def fingerprint(
+    model: Fingerprinted, standard: np.ndarray, **arrays: np.ndarray
+) -> str:
     """Return a hash of a model, the features it is given, and whatever else counts.
 
     Parameters

@@ -15,8 +15,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any, TextIO, TypeVar
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any, TextIO, TypeGuard, TypeVar
 
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.lines import escape, harmless
@@ -101,7 +101,7 @@ def say(message: str) -> None:
         _write(sys.stderr, printable(message, _encoding(sys.stderr)) + "\n")
 
 
-def _is_open(stream: TextIO | None) -> bool:
+def _is_open(stream: TextIO | None) -> TypeGuard[TextIO]:
     """Whether there is a stream: there is none after `>&-`."""
     return stream is not None and not getattr(stream, "closed", False)
 
@@ -150,7 +150,7 @@ def progress(
     label : what the work is called, at most a few words.
     unit : what one element is called ("image", "batch").
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     if _is_open(sys.stderr) and sys.stderr.isatty():
         from tqdm import tqdm

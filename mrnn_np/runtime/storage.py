@@ -19,7 +19,7 @@ import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -107,7 +107,8 @@ def only_run(goal: str | Path) -> Iterator[None]:
             if fcntl is not None:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
         raise InputError(
             f"{goal}: another process is computing it: wait for it, or name another "
             "file"
@@ -175,7 +176,7 @@ def whole_characters(header: Mapping) -> dict:
     return json.loads(HALVES.sub(lambda half: rf"\\u{ord(half[0]):04x}", text))
 
 
-def write_members(stream: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
+def write_members(stream: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
     """Write an uncompressed `.npz` whose arrays begin at multiples of ALIGNMENT.
 
     `np.savez` would do, but puts them wherever they fall, and an array of floats that
@@ -238,11 +239,12 @@ def read_members(path: Path, size: int, mapped: bool) -> dict[str, np.ndarray]:
     return arrays
 
 
-def read_array(stream: BinaryIO, size: int, what: str) -> np.ndarray:
+def read_array(stream: IO[bytes], size: int, what: str) -> np.ndarray:
     """Read a .npy of `size` bytes, header included; the array can be written to."""
     shape, dtype, order = read_array_header(stream, size, what)
     content = np.empty(math.prod(shape) * dtype.itemsize, np.uint8)
-    if stream.readinto(content) != len(content):
+    # Every stream of bytes has it, but typing.IO lacks it.
+    if stream.readinto(content) != len(content):  # type: ignore[attr-defined]
         raise InputError(f"{what}: cut short")
     return np.ndarray(shape, dtype, content, order=order)
 

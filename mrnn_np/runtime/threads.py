@@ -10,10 +10,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Team:
@@ -58,7 +62,7 @@ class Team:
         """Call function(item) for every item; each thread takes the next one."""
         left = deque(items)
 
-        def work():
+        def work() -> None:
             while True:
                 try:
                     item = left.popleft()
@@ -80,7 +84,7 @@ class Team:
             yield from map(function, items)
             return
         self._move(others_only=False)
-        ahead = deque()
+        ahead: deque[Future[Result]] = deque()
         try:
             for item in items:
                 ahead.append(self._pool.submit(function, item))
@@ -126,19 +130,20 @@ class OneBlasThread:
     """
 
     def __init__(self) -> None:
-        self._lock, self._inside, self._limit = threading.Lock(), 0, None
+        self._lock, self._inside = threading.Lock(), 0
+        self._restore: Callable[[], None] = lambda: None
 
     def __enter__(self) -> None:
         with self._lock:
             if self._inside == 0:
-                self._limit = _blas().limit(limits=1)
+                self._restore = _blas().limit(limits=1).restore_original_limits
             self._inside += 1
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                self._limit.restore_original_limits()
+                self._restore()
 
 
 ONE_BLAS_THREAD = OneBlasThread()
@@ -164,7 +169,7 @@ def _c_library() -> ctypes.CDLL:
 
 
 @functools.cache
-def _blas():
+def _blas() -> "ThreadpoolController":
     """Find the BLAS libraries of this process, once: it takes milliseconds."""
     from threadpoolctl import ThreadpoolController
 

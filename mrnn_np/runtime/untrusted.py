@@ -120,7 +120,7 @@ def parse_json(content: str | bytes, what: str, limit: int) -> Any:
         if HALF_CHARACTER.search(content):  # of a pair, or alone
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(f"{what}:{line}: not UTF-8 text") from None
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"

@@ -11,7 +11,7 @@ import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -76,8 +76,8 @@ def checked_shape(
 
 
 def read_array_header(
-    stream: BinaryIO, size: int, what: str
-) -> tuple[tuple[int, ...], np.dtype, str]:
+    stream: IO[bytes], size: int, what: str
+) -> tuple[tuple[int, ...], np.dtype, Literal["C", "F"]]:
     """Read the header of a .npy: what `np.save` writes before the bytes of an array.
 
     NumPy evaluates the header as Python; here only the one form that it has is read.
@@ -120,8 +120,8 @@ def read_array_header(
         raise InputError(f"{what}: texts of more than {LONGEST_TEXT} characters")
     dtype = np.dtype(name)
     shape = [int(axis) for axis in re.findall(r"\d+", described["shape"])]
-    order = "F" if described["fortran_order"] == "True" else "C"
-    return checked_shape(shape, dtype.itemsize, available, what), dtype, order
+    checked = checked_shape(shape, dtype.itemsize, available, what)
+    return checked, dtype, "F" if described["fortran_order"] == "True" else "C"
 
 
 def check_members(members: Sequence[zipfile.ZipInfo], size: int, what: str) -> None:
@@ -235,9 +235,9 @@ def array_of(
         for length, given in zip(shape, array.shape, strict=True)
     )
     if not fits:
-        wanted = tuple("any" if length is None else length for length in shape)
+        lengths = tuple("any" if length is None else length for length in shape)
         raise InputError(
-            f"{where}: {name} is of shape {array.shape}, expected {wanted}"
+            f"{where}: {name} is of shape {array.shape}, expected {lengths}"
         )
     return array
 

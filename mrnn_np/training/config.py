@@ -10,7 +10,9 @@ import dataclasses
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from mrnn_np.models.parametric import ModelConfig
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.fields import check_fields
 from mrnn_np.runtime.untrusted import read_bounded
@@ -22,6 +24,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+Config = TypeVar("Config", bound=ModelConfig)
 LARGEST_CONFIG = 1 << 16  # bytes; all there is to choose takes 1,000
 # Characters. Python's parser takes quadratic time for a key of many parts (a.b.c ...).
 LONGEST_LINE = 1000
@@ -69,7 +72,9 @@ class TrainingConfig:
                 )
 
 
-def load_config(path: str | Path | None, model_config_class: type) -> tuple:
+def load_config(
+    path: str | Path | None, model_config_class: type[Config]
+) -> tuple[Config, TrainingConfig]:
     """Read a TOML file of choices; what it does not name keeps its default.
 
     Parameters
@@ -103,7 +108,8 @@ def load_config(path: str | Path | None, model_config_class: type) -> tuple:
                     f"{', '.join(known)}"
                 )
     try:
-        return tuple(cls(**tables.get(name, {})) for name, cls in classes.items())
+        model_config = model_config_class(**tables.get("model", {}))
+        return model_config, TrainingConfig(**tables.get("training", {}))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 

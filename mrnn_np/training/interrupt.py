@@ -11,6 +11,8 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
 # SIGTERM is what `kill` sends, a scheduler when the time is up, and a machine that is
 # shut down; SIGHUP comes from a closed terminal or connection. Windows has no SIGHUP.
@@ -31,7 +33,7 @@ class DeferredInterrupt:
     def __init__(self) -> None:
         self.asked = False
         self.immediate = False
-        self.old = {}
+        self.old: dict[int, Any] = {}  # signal -> what its handler was
 
     def __enter__(self) -> "DeferredInterrupt":
         if threading.current_thread() is threading.main_thread():
@@ -42,7 +44,7 @@ class DeferredInterrupt:
                     self.old[number] = signal.signal(number, self._ask)
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         while self.old:
             signal.signal(*self.old.popitem())
 
@@ -57,7 +59,7 @@ class DeferredInterrupt:
         finally:
             self.immediate = False
 
-    def _ask(self, number, frame) -> None:
+    def _ask(self, number: int, frame: FrameType | None) -> None:
         # Nothing is printed here: a line that is being printed at this moment cannot be
         # interrupted by another one (RuntimeError: reentrant call).
         if self.asked:

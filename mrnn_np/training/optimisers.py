@@ -59,10 +59,12 @@ class Optimiser:
         for name, p in params.items():
             state = [self.state[f"{slot}/{name}"].ravel() for slot in self.slots]
             # ravel() of a contiguous array is a view: the kernel changes p itself.
-            self.update_one(p.ravel(), grads[name].ravel(), *state, rate)
+            self.update_one(p.ravel(), grads[name].ravel(), state, rate)
 
-    def update_one(self, p, g, *state_and_rate) -> None:
-        """Update one flat parameter in place."""
+    def update_one(
+        self, p: np.ndarray, g: np.ndarray, state: list[np.ndarray], rate: float
+    ) -> None:
+        """Update one flat parameter in place, and its state, an array a slot."""
         raise TypeError("use SGD, RMSprop, Adagrad or Adam")
 
 
@@ -72,8 +74,10 @@ class SGD(Optimiser):
     slots = ("velocity",)
     momentum = 0.9
 
-    def update_one(self, p, g, v, rate):
-        momentum_update(p, g, v, rate, self.momentum)
+    def update_one(
+        self, p: np.ndarray, g: np.ndarray, state: list[np.ndarray], rate: float
+    ) -> None:
+        momentum_update(p, g, *state, rate, self.momentum)
 
 
 class RMSprop(Optimiser):
@@ -83,8 +87,10 @@ class RMSprop(Optimiser):
     decay = 0.99
     epsilon = 1e-8  # inside the root, as neuraltalk has it
 
-    def update_one(self, p, g, s, rate):
-        rmsprop_update(p, g, s, rate, self.decay, self.epsilon)
+    def update_one(
+        self, p: np.ndarray, g: np.ndarray, state: list[np.ndarray], rate: float
+    ) -> None:
+        rmsprop_update(p, g, *state, rate, self.decay, self.epsilon)
 
 
 class Adagrad(Optimiser):
@@ -93,8 +99,10 @@ class Adagrad(Optimiser):
     slots = ("square",)
     epsilon = 1e-8
 
-    def update_one(self, p, g, s, rate):
-        adagrad_update(p, g, s, rate, self.epsilon)
+    def update_one(
+        self, p: np.ndarray, g: np.ndarray, state: list[np.ndarray], rate: float
+    ) -> None:
+        adagrad_update(p, g, *state, rate, self.epsilon)
 
 
 class Adam(Optimiser):
@@ -103,8 +111,11 @@ class Adam(Optimiser):
     slots = ("mean", "square")
     beta1, beta2, epsilon = 0.9, 0.999, 1e-8
 
-    def update_one(self, p, g, m, v, rate):
-        adam_update(p, g, m, v, rate, self.beta1, self.beta2, self.epsilon, self.steps)
+    def update_one(
+        self, p: np.ndarray, g: np.ndarray, state: list[np.ndarray], rate: float
+    ) -> None:
+        betas = self.beta1, self.beta2
+        adam_update(p, g, *state, rate, *betas, self.epsilon, self.steps)
 
 
 OPTIMISERS = {"sgd": SGD, "rmsprop": RMSprop, "adagrad": Adagrad, "adam": Adam}

@@ -4,23 +4,29 @@ Knows: what may be learned from which split. Does not know: how a model is train
 """
 
 import dataclasses
+from typing import TypeVar
 
 import numpy as np
 
 from mrnn_np.data import CaptionDataset, Vocabulary, get_tokenizer
 from mrnn_np.data.batches import Examples
+from mrnn_np.features.matrix import Features
 from mrnn_np.models.mrnn import MRNN
 from mrnn_np.models.parametric import ModelConfig, ParametricModel
 from mrnn_np.training.config import TrainingConfig
 
+Learner = TypeVar("Learner", bound=ParametricModel)
+
 
 def prepare(
     dataset: CaptionDataset,
-    features,
+    features: Features,
     model_config: ModelConfig,
     config: TrainingConfig,
-    model_class: type[ParametricModel] = MRNN,
-) -> tuple[ParametricModel, Examples, Examples]:
+    # A type variable that is not given cannot be inferred: whoever wants to know the
+    # class names it.
+    model_class: type[Learner] = MRNN,  # type: ignore[assignment]
+) -> tuple[Learner, Examples, Examples]:
     """Build a model and its examples from a data set.
 
     Vocabulary and feature statistics come from the training split alone. Images that
@@ -57,12 +63,12 @@ def prepare(
         extractor=features.extractor,
     )
     model.set_feature_statistics(matrix["train"])
-    examples = [
+    train, dev = (
         model.examples(
             [pair for pair in pairs[split] if pair[0] not in features.failed],
             names[split],
             matrix[split],
         )
         for split in ("train", "dev")
-    ]
-    return model, *examples
+    )
+    return model, train, dev

@@ -11,13 +11,13 @@ Knows: when to do what. Does not know: layers, words, or where a run's files are
 import dataclasses
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
-from mrnn_np.data.batches import Examples, shuffled_batches
+from mrnn_np.data.batches import Examples, PackedBatch, shuffled_batches
 from mrnn_np.layers import Buffers, l2_backward, l2_forward
 from mrnn_np.metrics import perplexity
 from mrnn_np.models.next_word import NextWordModel
@@ -71,12 +71,12 @@ class Trainer:
         self.model = model
         self.verbose = verbose
         self.config = config or TrainingConfig()
-        is_path = isinstance(out, str | Path)
-        self.folder = RunFolder(out) if is_path else out
+        self.folder = RunFolder(out) if isinstance(out, str | Path) else out
         self.optimiser = OPTIMISERS[self.config.optimiser](model.params)
         self.buffers = Buffers()  # of the steps (layers/buffers.py)
         self.speaks = isinstance(model, NextWordModel)  # else a ranker
-        self.best = {}  # parameters of the best epoch; none before the first ends
+        # Parameters of the best epoch; none before the first ends.
+        self.best: dict[str, np.ndarray] = {}
         self.saved_at = time.monotonic()
         # Everything below is stored in last.npz and comes back with resume.
         self.epoch = 0  # epochs that are done
@@ -86,7 +86,7 @@ class Trainer:
         self.norm_sum = 0.0  # of the gradients, before clipping
         self.rate = self.config.learning_rate  # of the last step
         self.seconds = 0.0  # spent on the steps of this epoch
-        self.first_loss = None  # of the very first batch
+        self.first_loss: float | None = None  # of the very first batch
         self.best_loss = math.inf  # mean loss on dev
         self.best_epoch = 0
         self.history: list[dict] = []
@@ -142,15 +142,18 @@ class Trainer:
         waited = self.epoch - self.best_epoch
         return self.epoch >= self.config.epochs or waited >= self.config.patience
 
-    def _train_epoch(self, train, lengths, interrupt) -> None:
+    def _train_epoch(
+        self, train: Examples, lengths: np.ndarray, interrupt: DeferredInterrupt
+    ) -> None:
         """Run the rest of one epoch, or as far as a signal lets it."""
         c = self.config
         rng = np.random.default_rng([c.seed, self.epoch])
         batches = shuffled_batches(lengths, c.batch_size, rng, c.bucket)
-        todo = batches[self.step :]
+        left = batches[self.step :]
+        todo: Iterable[np.ndarray] = left
         if self.verbose:
             label = f"epoch {self.epoch + 1}/{c.epochs}"
-            todo = progress(todo, len(todo), label, "batch")
+            todo = progress(left, len(left), label, "batch")
         for rows in todo:
             if interrupt.asked:
                 return
@@ -162,7 +165,7 @@ class Trainer:
             if time.monotonic() - self.saved_at >= SECONDS_BETWEEN_SAVES:
                 self._save()
 
-    def train_step(self, batch) -> None:
+    def train_step(self, batch: PackedBatch) -> None:
         """Make one update, unless it would do harm."""
         c = self.config
         # +1: NumPy pads seeds with zeros, so [seed, epoch, 0] is [seed, epoch].
@@ -186,13 +189,15 @@ class Trainer:
         A ranker's loss grows with the number of pairs in a batch, and the very first
         batch may have been a small one: there only what is no number counts.
         """
+        assert self.first_loss is not None  # a step has been made
         most = EXPLODED * self.first_loss if self.speaks else math.inf
         if math.isfinite(loss + norm) and loss <= most:
             return
         unit = " nats" if self.speaks else ""
         c = self.config
-        in_file = self.folder is not None and self.best_epoch
-        kept = f"; {self.folder.best} is still good" if in_file else ""
+        kept = ""
+        if self.folder is not None and self.best_epoch:
+            kept = f"; {self.folder.best} is still good"
         raise TrainingDiverged(
             f"training diverged in epoch {self.epoch + 1}, {where}: loss {loss:.3g}"
             f"{unit} (first {self.first_loss:.3g}), gradient norm {norm:.3g}: lower "
@@ -260,6 +265,7 @@ class Trainer:
 
     def _load(self) -> None:
         """Take over the state of last.npz, if it is of the same run."""
+        assert self.folder is not None  # `fit` has seen to it
         path = self.folder.last
         model, state, slots, best = self.folder.load(self.model.dtype)
         config = dataclasses.asdict(self.config)
@@ -293,6 +299,7 @@ class Trainer:
 
     def _check_same(self, name: str, here: object, there: object) -> None:
         if here != there:
+            assert self.folder is not None
             raise InputError(
                 f"{self.folder.last}: not made with the same {name}, cannot go on: "
                 "give what it was made with, or choose another folder with --out"

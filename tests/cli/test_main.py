@@ -1,11 +1,14 @@
 """The command line as a user meets it: help, errors, exit status."""
 
+import platform
 import subprocess
 import sys
 
+import numba
+import numpy as np
 import pytest
 
-from mrnn_np import InputError
+from mrnn_np import InputError, __version__
 from mrnn_np.cli import COMMANDS, main
 
 
@@ -33,9 +36,30 @@ def test_every_command_has_help_with_an_example(command, capsys):
     assert f"example: mrnn-np {command}" in capsys.readouterr().out
 
 
-def test_help_loads_neither_numpy_nor_numba():
+def test_no_command_gives_the_help_and_2(capsys, monkeypatch):
+    assert main([]) == 2
+    out, error = capsys.readouterr()
+    assert out == "" and "mrnn-np COMMAND --help says more" in error
+    monkeypatch.setattr(sys, "argv", ["mrnn-np"])
+    assert main() == 2
+    assert capsys.readouterr() == ("", error)
+
+
+def test_version_names_all_that_a_result_depends_on(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    line = (
+        f"mrnn_np {__version__}, Python {platform.python_version()}, "
+        f"NumPy {np.__version__}, Numba {numba.__version__}\n"
+    )
+    assert capsys.readouterr() == (line, "")
+
+
+@pytest.mark.parametrize("what", ["build_parser", "versions"])
+def test_help_and_version_load_neither_numpy_nor_numba(what):
     code = (
-        "import sys; from mrnn_np.cli import build_parser; build_parser();"
+        f"import sys; from mrnn_np.cli import {what}; {what}();"
         "import mrnn_np; assert not {'numpy', 'numba', 'sklearn'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -44,7 +68,7 @@ def test_help_loads_neither_numpy_nor_numba():
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        ([], "required: COMMAND"),
+        (["--debug"], "required: COMMAND"),
         (["captoin"], "invalid choice: 'captoin'"),
         (["caption"], "required: IMAGE"),
         (["train", "x"], "required: --features"),

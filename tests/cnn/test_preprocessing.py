@@ -100,6 +100,17 @@ def test_what_is_no_image(image, words):
         PLAIN([image])
 
 
+def test_a_path_of_any_class(tmp_path):
+    class Entry:  # as os.DirEntry
+        def __fspath__(self):
+            return str(tmp_path / "a.png")
+
+    with pytest.raises(InputError, match=r"a\.png: no such file"):
+        PLAIN([Entry()])
+    Image.fromarray(picture(9, 9)).save(tmp_path / "a.png")
+    assert (PLAIN([Entry()]) == PLAIN([tmp_path / "a.png"])).all()
+
+
 def test_an_image_that_is_open_and_broken(tmp_path):
     Image.fromarray(picture(60, 60)).save(tmp_path / "a.jpg")
     content = (tmp_path / "a.jpg").read_bytes()

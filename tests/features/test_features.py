@@ -238,6 +238,15 @@ def test_pictures_that_are_gone_keep_their_features(tmp_path, capsys):
     assert "replaced" not in capsys.readouterr().err
 
 
+def test_features_outlive_all_their_pictures(tmp_path):
+    images = make_folder(tmp_path / "images", "red", "blue")
+    goal = tmp_path / "f.npz"
+    before = extract_features(images, images.names(), Brightness(), goal)
+    gone, names = NoImages("they were deleted"), list(before.names)
+    after = extract_features(gone, names, Brightness(), goal, resume=True)
+    assert np.array_equal(after.rows(names), before.rows(names))
+
+
 def test_files_without_checksums_are_resumed_as_they_were(tmp_path, capsys):
     images = make_folder(tmp_path / "images", "red", "blue")
     goal = tmp_path / "f.npz"

@@ -246,9 +246,9 @@ def _filter_lines(
     source = source[0] + columns * source[2], source[1], source[2]
     target = target[0] + columns * target[2], target[1], target[2]
     columns = op.out_width - columns
-    row, column = ZERO, ZERO
+    y, x = ZERO, ZERO
     for left in range(lines * columns, 0, -PIXELS):
-        row, column = fill_offsets(offsets, row, column, left, columns, source, target)
+        y, x = fill_offsets(offsets, y, x, left, columns, source, target)
         for i in range(vectors):
             channel = (v + i) * LANES
             depthwise_block(

@@ -72,9 +72,10 @@ class FastEngine:
         if len(first) < team.jobs:
             yield from (function(batch, team) for batch in first)
             return
-        alone = partial(function, team=Team())
+        alone = Team()
         with self._one_thread_of_blas(wanted, team.jobs):
-            yield from team.each(alone, itertools.chain(first, batches))
+            every = itertools.chain(first, batches)
+            yield from team.each(lambda batch: function(batch, alone), every)
 
     def outputs(
         self,
@@ -134,7 +135,7 @@ class FastEngine:
         return ONE_BLAS_THREAD if jobs > 1 and PRODUCTS & ops else nullcontext()
 
     def _program(
-        self, shape: tuple[int, ...], wanted: tuple[str, ...]
+        self, shape: tuple[int, int, int, int], wanted: tuple[str, ...]
     ) -> tuple[Program, np.ndarray]:
         """Return the program for images of a shape, compiled once, and all filters."""
         with COMPILING:

@@ -175,14 +175,17 @@ def _parts_of_concats(steps, wanted) -> dict[str, tuple[str, int, int]]:
     read = Counter(name for step in steps for name in step.inputs)
     belongs = {}
     for step in steps:
-        parts = [made.get(name) for name in step.inputs]
-        if step.parts[0][0].op == "concat" and all(
-            layer is not None
-            and layer.op == "convolution"
-            and layer.channels % LANES == 0
-            and read[name] == 1
-            and name not in wanted
-            for layer, name in zip(parts, step.inputs, strict=True)
+        parts = [made[name] for name in step.inputs if name in made]
+        if (
+            step.parts[0][0].op == "concat"
+            and len(parts) == len(step.inputs)
+            and all(
+                layer.op == "convolution"
+                and layer.channels % LANES == 0
+                and read[name] == 1
+                and name not in wanted
+                for layer, name in zip(parts, step.inputs, strict=True)
+            )
         ):
             edges = [0, *itertools.accumulate(layer.channels for layer in parts)]
             for name, start in zip(step.inputs, edges[:-1], strict=True):

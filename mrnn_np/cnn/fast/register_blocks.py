@@ -29,6 +29,8 @@ Source: Goto and van de Geijn, "Anatomy of high-performance matrix multiplicatio
 Knows: memory and offsets. Does not know: layers, pictures.
 """
 
+from functools import partial
+
 import numpy as np
 from numba import config, types
 from numba.extending import intrinsic
@@ -331,10 +333,10 @@ def _copy_numbers(typing, memory, at, to, count):
 if config.DISABLE_JIT:
 
     def _product_block(vectors):
-        return lambda *arguments: product_block_plain(*arguments, vectors)
+        return partial(product_block_plain, vectors=vectors)
 
     def _depthwise_line(kernel_w, stride_w):
-        return lambda *arguments: depthwise_line_plain(*arguments, kernel_w, stride_w)
+        return partial(depthwise_line_plain, kernel_w=kernel_w, stride_w=stride_w)
 
     depthwise_block, largest = depthwise_block_plain, largest_plain
     add_vectors, copy_numbers = add_vectors_plain, copy_numbers_plain

@@ -68,6 +68,7 @@ def compose(seed: int, index: int) -> Scene:
     rng = np.random.default_rng([seed, index])
     background = pick(rng, BACKGROUNDS)
     first_colour, second_colour = (COLOURS[i] for i in rng.permutation(8)[:2])
+    groups: tuple[Group, ...]
     kind = KINDS[int(np.searchsorted(np.cumsum(KIND_SHARES), rng.random()))]
     if kind == "single":
         place = int(rng.integers(9))
@@ -78,7 +79,7 @@ def compose(seed: int, index: int) -> Scene:
         count = int(rng.integers(2, 4))
         relation = pick(rng, ("row", "column"))
         across = rng.uniform(0.3, 0.7)
-        centres = along(relation, spaced(count), across)
+        centres = along(relation, spaced(count, rng), across)
         large = (13, 14) if count == 3 else (16, 20)
         groups = (make_group(rng, first_colour, centres, large=large),)
     elif kind == "inside":
@@ -130,7 +131,7 @@ def make_group(
     return Group(colour, pick(rng, shapes), size, pixels, radius)
 
 
-def spaced(count: int, rng: np.random.Generator | None = None) -> list[float]:
+def spaced(count: int, rng: np.random.Generator) -> list[float]:
     """Return evenly spaced places for 1 to 3 shapes; `rng` moves a single one."""
     if count == 1:
         return [float(rng.uniform(0.35, 0.65))]

@@ -76,7 +76,7 @@ def heart_outline() -> list[tuple[float, float]]:
 
 
 # Shape -> corners (across, down) in units of the radius, from the centre.
-OUTLINES = {
+OUTLINES: dict[str, list[tuple[float, float]]] = {
     "circle": circle_outline(),
     "square": [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
     "triangle": [(0, -0.95), (1, 0.85), (-1, 0.85)],

@@ -84,11 +84,11 @@ class SceneFeatures:
         """Return the numbers of one picture, pixels (SIDE, SIDE, 3) uint8."""
         codes = self._codes[colour_key(pixels)]  # (SIDE, SIDE) index into NAMES
         amounts = np.bincount(codes.ravel(), minlength=NO_COLOUR + 1)
-        blobs = {}
-        for c in np.flatnonzero(amounts[: len(COLOURS)] >= SMALLEST):
-            found = find_blobs(codes == c)
+        blobs: dict[int, list[Blob]] = {}
+        for colour in np.flatnonzero(amounts[: len(COLOURS)] >= SMALLEST):
+            found = find_blobs(codes == colour)
             if found:
-                blobs[int(c)] = found
+                blobs[int(colour)] = found
         numbers = np.zeros((len(COLOURS), NUMBERS_PER_COLOUR))
         centres = {c: np.mean([blob.centre for blob in blobs[c]], 0) for c in blobs}
         for c, found in blobs.items():
