@@ -92,14 +92,14 @@ def describe_photographs(paths: list[str], page: "Page") -> bool:
     Without the CNN's weights the demo still goes on to its second part.
     """
     from mrnn_np.features.extractors import extractor_of
-    from mrnn_np.models import load_model
+    from mrnn_np.models import load_model, must_speak
     from mrnn_np.runtime.errors import InputError
 
     show(f"1. Photographs, described by the shipped model {SHIPPED}")
     show()
     images = photographs(paths)
     try:
-        model = load_model(SHIPPED)
+        model = must_speak(load_model(SHIPPED), SHIPPED)
         extractor = extractor_of(model.extractor, SHIPPED)
     except InputError as error:
         say(f"mrnn-np: error: {error}")

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mrnn_np.data import CaptionDataset
-    from mrnn_np.features.extractors import Extractor
     from mrnn_np.features.matrix import Features
     from mrnn_np.models import Model
     from mrnn_np.runtime.workers import Workers
@@ -149,7 +148,7 @@ def beam_width(args: argparse.Namespace) -> int:
     return args.beam
 
 
-def load_features(paths: Sequence[Path], model=None):
+def load_features(paths: Sequence[Path], model: "Model | None" = None) -> "Features":
     """Return the `Features` of one file, or of several joined.
 
     A line on stderr says when joining leaves images out.

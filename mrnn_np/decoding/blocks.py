@@ -15,6 +15,7 @@ import numpy as np
 
 from mrnn_np.decoding.beam import beam_search, images_together
 from mrnn_np.decoding.caption import LONGEST, Caption, make_caption
+from mrnn_np.decoding.next_words import NextWords
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.parallel import spread
 from mrnn_np.runtime.parts import Parts, fingerprint
@@ -58,7 +59,7 @@ def caption_images(
     standard = model.standardise(features)
     options = np.array([beam_size, n_best])
     inputs = fingerprint(model, standard, options=options)
-    parts = Parts(folder and Path(folder), KIND, inputs)
+    parts = Parts(Path(folder) if folder else None, KIND, inputs)
     search = Search(model, beam_size, n_best=n_best)
     return search_blocks(search, standard, BLOCK, workers, "captions", parts)
 
@@ -129,10 +130,13 @@ def search_blocks(
         for number, captions in results:  # in the order in which they are done
             found[missing[number]] = captions
             save_block(parts, f"block-{missing[number]}", search.model, captions)
-    return list(itertools.chain.from_iterable(found))
+    done = [captions for captions in found if captions is not None]  # all of them
+    return list(itertools.chain.from_iterable(done))
 
 
-def save_block(parts: Parts, name: str, model, beams: list[list[Caption]]) -> None:
+def save_block(
+    parts: Parts, name: str, model: NextWords, beams: list[list[Caption]]
+) -> None:
     """Keep the captions of a block, where blocks are kept, as flat arrays.
 
     counts : (images,) captions of each; lengths, log_probs : of each caption, in words
@@ -153,7 +157,7 @@ def save_block(parts: Parts, name: str, model, beams: list[list[Caption]]) -> No
 
 
 def load_block(
-    parts: Parts, name: str, model, images: int
+    parts: Parts, name: str, model: NextWords, images: int
 ) -> list[list[Caption]] | None:
     """Return what `save_block` was given, None where there is no such block.
 

@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 from mrnn_np.features.extractors import load_extractor
-from mrnn_np.features.identity import identity
+from mrnn_np.features.identity import Extractor, identity
 from mrnn_np.features.matrix import Features
 from mrnn_np.images import Images, ImageSource, load_image, send_images
 from mrnn_np.runtime.errors import InputError
@@ -93,12 +93,13 @@ def _extract(
     dataset: str,
 ) -> Features:
     path = Path(path)
-    parts = BlockFolder(path.with_name(path.name + ".part"))
+    folder = path.with_name(path.name + ".part")
+    parts = BlockFolder(folder)
     names = list(dict.fromkeys(names))
     if not names:
         raise InputError(f"{path}: no image to compute features of")
     if not resume:
-        refuse_to_overwrite(path, parts.folder)
+        refuse_to_overwrite(path, folder)
     loaded = load_extractor(extractor) if isinstance(extractor, str) else extractor
     done = [Features.load(path)] if path.exists() else []
     done += [Features.load(file) for file in parts.files()]

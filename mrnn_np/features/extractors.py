@@ -10,26 +10,11 @@ files of features.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
-from mrnn_np.features.identity import identity
+from mrnn_np.features.identity import Extractor, identity
 from mrnn_np.features.joined import JoinedExtractor, part_identities, part_names
 from mrnn_np.runtime.errors import InputError
-
-
-class Extractor(Protocol):
-    """Who turns pictures into numbers: a `CNN`, `SceneFeatures`, `JoinedExtractor`."""
-
-    name: str
-    sha256: str
-    feature_size: int
-
-    @property
-    def feature_preprocessing(self) -> "Preprocessing | Mapping[str, Any]":
-        """What happens to a picture before; a mapping, or with ``to_dict()``."""
-
-    def features(self, images: Iterable) -> np.ndarray:
-        """Return (N, feature_size) float32."""
 
 
 def load_extractor(name: str) -> Extractor:
@@ -50,7 +35,7 @@ def load_extractor(name: str) -> Extractor:
     return load_cnn(name)
 
 
-def extractor_of(needed: Mapping[str, Any] | None, where: str) -> object:
+def extractor_of(needed: Mapping[str, Any] | None, where: str) -> Extractor:
     """Load the extractor of a model's features, and make sure that it is that one.
 
     Parameters

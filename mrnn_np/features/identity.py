@@ -7,16 +7,36 @@ Knows: what an identity consists of. Does not know: how features are computed, o
 joined extractors (joined.py) have in common.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.untrusted import check_kind, take
 
+if TYPE_CHECKING:
+    from mrnn_np.cnn.preprocessing import Preprocessing
+
 LONGEST_NAME = 255  # characters of an extractor's name, which may become a file's
 
 
-def identity(extractor: object) -> dict[str, Any]:
+class Extractor(Protocol):
+    """Who turns pictures into numbers: a `CNN`, `SceneFeatures`, `JoinedExtractor`."""
+
+    name: str
+    sha256: str
+    feature_size: int
+
+    @property
+    def feature_preprocessing(self) -> "Preprocessing | Mapping[str, Any]":
+        """What happens to a picture before; a mapping, or with ``to_dict()``."""
+
+    def features(self, images: Iterable) -> np.ndarray:
+        """Return (N, feature_size) float32."""
+
+
+def identity(extractor: Extractor) -> dict[str, Any]:
     """Return name, hash and preprocessing of an extractor, as JSON can hold them.
 
     The preprocessing of a CNN includes the layers that its features come from. A joined

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mrnn_np.features.identity import identity
+from mrnn_np.features.identity import Extractor, identity
 from mrnn_np.features.matrix import BETWEEN, Features
 from mrnn_np.runtime.errors import InputError
 
@@ -93,7 +93,7 @@ class JoinedExtractor:
     InputError : the same part twice, or one that is joined already.
     """
 
-    def __init__(self, parts: Sequence[object]) -> None:
+    def __init__(self, parts: Sequence[Extractor]) -> None:
         self.parts = tuple(sorted(parts, key=lambda part: part.name))
         self.identity = join_identities([identity(part) for part in self.parts])
         self.name, self.sha256 = self.identity["name"], self.identity["sha256"]

@@ -15,7 +15,7 @@ from mrnn_np.data.batches import Examples, PackedBatch, ordered_batches, pack
 from mrnn_np.decoding import LONGEST, sample
 from mrnn_np.decoding.beam import images_together
 from mrnn_np.decoding.blocks import BLOCK, Search, search_blocks
-from mrnn_np.decoding.next_words import best_next_plain
+from mrnn_np.decoding.next_words import State, best_next_plain
 from mrnn_np.models.model import Model
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.progress import progress

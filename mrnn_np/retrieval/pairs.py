@@ -93,7 +93,7 @@ def pair_scores(
     words = np.array([w for sentence in sentences for w in sentence], np.int64)
     lengths = np.array([len(sentence) for sentence in sentences])
     inputs = fingerprint(model, standard, words=words, lengths=lengths)
-    parts = Parts(path and Path(f"{path}.part"), KIND, inputs, PART_NAMES)
+    parts = Parts(Path(f"{path}.part") if path else None, KIND, inputs, PART_NAMES)
     if path is not None and (found := load_of(Path(path), KIND, inputs)) is not None:
         shape = len(sentences), len(standard)
         scores = array_of(found, "scores", "f", shape, path)

@@ -20,6 +20,12 @@ from mrnn_np.runtime.progress import say
 from mrnn_np.runtime.storage import content_hash, load_arrays, save_arrays
 
 
+class Fingerprinted(Protocol):
+    """What tells by a hash all that its answers depend on, as a model does."""
+
+    def fingerprint(self) -> str: ...
+
+
 class BlockFolder:
     """A folder of blocks, one file each.
 
@@ -34,6 +40,7 @@ class BlockFolder:
 
     def where(self, name: str) -> Path:
         """Return the file of a block."""
+        assert self.folder is not None  # else no block is found or kept
         return self.folder / f"{name}.npz"
 
     def files(self) -> list[Path]:
