@@ -44,6 +44,7 @@ TESTS = {
     "mrnn_np/layers": ["tests/layers", "tests/gradcheck", "tests/models"],
     "mrnn_np/models": ["tests/models", "tests/gradcheck", "tests/decoding"],
     "mrnn_np/gradcheck": ["tests/gradcheck", "tests/layers"],
+    "mrnn_np/cells": ["tests/cells", "tests/gradcheck"],
     "mrnn_np/decoding": ["tests/decoding", "tests/models"],
     "mrnn_np/metrics": ["tests/metrics"],
     "mrnn_np/retrieval": ["tests/retrieval"],
