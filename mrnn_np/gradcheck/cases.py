@@ -331,9 +331,16 @@ def model_and_batch(
 
 
 def model_case(
-    seed: int, dropout: float = 0.0, name: str = "mrnn", **choices: Any
+    seed: int,
+    dropout: float = 0.0,
+    name: str = "mrnn",
+    entries: int | None = None,
+    **choices: Any,
 ) -> list[GradientCheck]:
-    """Check every parameter of a whole model, then all of them by projection."""
+    """Check every parameter of a whole model, then all of them by projection.
+
+    entries : how many of each parameter; None for all of them.
+    """
     model, batch = model_and_batch(seed, dropout, name, **choices)
     rng = np.random.default_rng([seed, 5])
 
@@ -341,5 +348,5 @@ def model_case(
         return model.loss_and_grads(batch, np.random.default_rng(seed))[0]
 
     grads = model.loss_and_grads(batch, np.random.default_rng(seed))[1]
-    checks = check_gradient(loss, model.params, grads, rng, LIMIT_THROUGH_TIME)
+    checks = check_gradient(loss, model.params, grads, rng, LIMIT_THROUGH_TIME, entries)
     return [*checks, check_projection("all", loss, model.params, grads, rng)]
