@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 # NAME -> module, class.
 MODELS = {
     "mrnn": ("mrnn_np.models.mrnn", "MRNN"),
+    "rnn-base": ("mrnn_np.models.ablations.rnn_base", "RNNBase"),
+    "no-emb-input": ("mrnn_np.models.ablations.no_emb_input", "NoEmbInput"),
+    "one-layer-emb": ("mrnn_np.models.ablations.one_layer_emb", "OneLayerEmb"),
+    "emb-one-input": ("mrnn_np.models.ablations.emb_one_input", "EmbOneInput"),
+    "vis-in-rnn": ("mrnn_np.models.ablations.vis_in_rnn", "VisInRNN"),
+    "vis-in-rnn-both": ("mrnn_np.models.ablations.vis_in_rnn_both", "VisInRNNBoth"),
+    "vis-in-rnn-both-shared": (
+        "mrnn_np.models.ablations.vis_in_rnn_both_shared",
+        "VisInRNNBothShared",
+    ),
 }
 
 

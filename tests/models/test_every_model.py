@@ -35,8 +35,9 @@ from mrnn_np.training import Trainer, TrainingConfig
 NAMES, RANKERS = toy_models.names_of(Captioner), toy_models.names_of(Ranker)
 # With tied weights too, and the m-RNN with other cells: the name, then the choices.
 TIED = [f"{name} tied" for name in NAMES]
-CAPTIONERS = [*NAMES, *TIED, "mrnn gru", "mrnn lstm tied"]
+CAPTIONERS = [*NAMES, *TIED, "mrnn gru", "mrnn lstm tied", "vis-in-rnn lstm"]
 EVERY = [*CAPTIONERS, *RANKERS]
+BLIND = {"rnn-base"}  # see no image, on purpose
 pytestmark = pytest.mark.usefixtures("toys")
 
 
@@ -59,6 +60,17 @@ def test_gradients(name, dropout):
     assert {check.name for check in checks} == {*model.params, "all"}
     for check in model_comparison(0, dropout, name, **chosen):  # float32
         assert check.passed, str(check)
+
+
+@pytest.mark.parametrize("name", CAPTIONERS)
+def test_the_image_makes_a_difference_unless_the_model_is_blind(name):
+    model, features = drawn(name, dtype=np.float64)
+    standard = model.standardise(features[:2])
+    one, other = (
+        model.token_losses(pack([[4, 5, 6]], image[None])) for image in standard
+    )
+    same = np.abs(one - other) < 1e-12
+    assert same.all() if choices(name)[0] in BLIND else not same.any()
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -197,8 +209,18 @@ def test_a_few_sentences_are_overfitted(name):
     )
     first = model.mean_loss(examples)
     Trainer(model, config, verbose=False).fit(examples, examples)
-    assert model.mean_loss(examples) < 0.1 < 1 < first
+    # Without the image the first of the three words, one of three, remains a guess.
+    blind = choices(name)[0] in BLIND
+    least = np.log(3) / 3 if blind else 0
+    assert least - 1e-6 < model.mean_loss(examples) < least + 0.1 < 1 < first
     words = model.vocabulary.words
+    if blind:
+        captions = {caption.tokens for caption in model.caption(features)}
+        assert len(captions) == 1  # all images have the same
+        texts = [" ".join(words[i] for i in sentence) for sentence in sentences]
+        found = model.log_likelihood(features[[0, 3, 4]], texts)
+        np.testing.assert_allclose(np.exp(found), 1 / 3, atol=0.05)
+        return
     for image, sentence in zip(features, sentences, strict=False):
         (caption,) = model.caption(image[None])
         assert caption.tokens == tuple(words[i] for i in sentence)
