@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # NAME -> module, class.
 MODELS = {
     "mrnn": ("mrnn_np.models.mrnn", "MRNN"),
+    "nic": ("mrnn_np.models.nic", "NIC"),
+    "lrcn": ("mrnn_np.models.lrcn", "LRCN"),
+    "deepvs": ("mrnn_np.models.deepvs", "DeepVS"),
 }
 
 
