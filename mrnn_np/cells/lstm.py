@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mrnn_np.cells.cell import Cell, new_array, shifted, steps
+from mrnn_np.cells.cell import Arrays, Cell, Memory, new_array, shifted, steps
 from mrnn_np.kernels.gates import lstm_backward_kernel, sigmoid
 from mrnn_np.layers.parameters import (
     Parameter,
@@ -67,8 +67,13 @@ class LSTMCell(Cell):
 
     def step(self, x, state, p):
         """Advance n sentences by one word; see `Cell.step`."""
+        return self.gates_step(x @ p["W"], state, p)
+
+    def gates_step(
+        self, z: np.ndarray, state: np.ndarray, p: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """Do one step of `gates_forward`: (n, 4R), (n, 2R) -> (n, 2R)."""
         R = self.size
-        z = x @ p["W"]
         z += p["br"]
         return np.hstack(self._advance(z, state[:, :R], state[:, R:], p)[:2])
 
@@ -104,20 +109,53 @@ class LSTMCell(Cell):
 
     def forward(self, x, state0, p, batch_sizes):
         """Run all steps; see `Cell.forward`."""
+        # x W of all steps at once
+        out, c_gates = self.gates_forward(x @ p["W"], state0, p, batch_sizes)
+        return out, (x, p["W"], c_gates)
+
+    def backward(self, dout, cache, memory=new_array):
+        """Back-propagate through all time steps; see `Cell.backward`.
+
+        dx = dz W^T, dW = x^T dz, and what `gates_backward` says.
+        """
+        x, W, c_gates = cache
+        dz, dstate0, dp = self.gates_backward(dout, c_gates, memory)
+        dW = np.matmul(x.T, dz, out=memory("W"))
+        return dz @ W.T, dstate0, {"W": dW, **dp}
+
+    def gates_forward(
+        self,
+        z: np.ndarray,
+        state0: np.ndarray,
+        p: Mapping[str, np.ndarray],
+        batch_sizes: np.ndarray,
+    ) -> tuple[np.ndarray, tuple]:
+        """Run all steps from what every gate is told from outside, as x W is.
+
+        For models that tell the gates more than one word: an image besides, say.
+
+        Parameters
+        ----------
+        z : (P, 4R), overwritten by i, f, o and g.
+        state0, p, batch_sizes : as of `forward`; W is not used.
+
+        Returns out (P, R), and the cache.
+        """
         R = self.size
-        z = x @ p["W"]  # the words' share of all steps at once
         z += p["br"]
-        out = np.empty((len(x), R), x.dtype)
+        out = np.empty((len(z), R), z.dtype)
         cells, squashed = np.empty_like(out), np.empty_like(out)
         h, c = state0[:, :R], state0[:, R:]
         for rows in steps(batch_sizes):
             n = rows.stop - rows.start
             h, c, t = self._advance(z[rows], h[:n], c[:n], p)
             out[rows], cells[rows], squashed[rows] = h, c, t
-        return out, (x, z, out, cells, squashed, state0, p, batch_sizes)
+        return out, (z, out, cells, squashed, state0, p, batch_sizes)
 
-    def backward(self, dout, cache, memory=new_array):
-        """Back-propagate through all time steps; see `Cell.backward`.
+    def gates_backward(
+        self, dout: np.ndarray, cache: tuple, memory: Memory = new_array
+    ) -> tuple[np.ndarray, np.ndarray, Arrays]:
+        """Back-propagate through all time steps, up to what the gates were told.
 
         From the last step to the first, dh and dc being all that h_t and c_t are told:
 
@@ -128,9 +166,11 @@ class LSTMCell(Cell):
             dc' = dc f                           dh' = dz U^T
 
         Peepholes add dzo po to dc, and dzi pi + dzf pf to dc'. For all steps at once
-        dx = dz W^T, dW = x^T dz, dU = h'^T dz, db = sum dz.
+        dU = h'^T dz, db = sum dz.
+
+        Returns dz (P, 4R), dstate0 (N, 2R), and the gradients of U, br and peepholes.
         """
-        x, z, out, cells, squashed, state0, p, batch_sizes = cache
+        z, out, cells, squashed, state0, p, batch_sizes = cache
         R, U = self.size, p["U"]
         c_before = shifted(cells, state0[:, R:], batch_sizes)
         peep = p["peep"] if self.peepholes else np.zeros((3, R), z.dtype)
@@ -146,7 +186,6 @@ class LSTMCell(Cell):
             dh[:n] = dz[rows] @ U.T
         h_before = shifted(out, state0[:, :R], batch_sizes)
         dp = {
-            "W": np.matmul(x.T, dz, out=memory("W")),
             "U": np.matmul(h_before.T, dz, out=memory("U")),
             "br": dz.sum(axis=0),
         }
@@ -158,4 +197,4 @@ class LSTMCell(Cell):
                     for k, c in enumerate(seen)
                 ]
             )
-        return dz @ p["W"].T, np.hstack([dh, dc]), dp
+        return dz, np.hstack([dh, dc]), dp

@@ -13,8 +13,16 @@ import numpy as np
 from mrnn_np.cells.cell import Cell, new_array, predecessors, shifted, steps
 from mrnn_np.kernels.activations import relu_step_kernel
 from mrnn_np.layers.parameters import Parameter, orthogonal, zeros
+from mrnn_np.runtime.errors import InputError
 
 SCALE = 0.58  # of U at the start; models/mrnn.py says what was tried
+LARGEST_SCALE = float(np.finfo(np.float32).max)  # what the entries of U can hold
+
+
+def check_scale(scale: float) -> None:
+    """Raise InputError for a scale of U that a config cannot ask for."""
+    if not abs(scale) <= LARGEST_SCALE:
+        raise InputError(f"recurrent_scale cannot be {scale}")
 
 
 class ReLUCell(Cell):

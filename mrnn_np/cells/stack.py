@@ -101,7 +101,7 @@ class Stack(Cell):
         dp: Arrays = {}
         for n in range(len(self.cells), 0, -1):
             dout, dstate, own = self.cells[n - 1].backward(
-                dout, cache[n - 1], _of_cell(memory, n)
+                dout, cache[n - 1], of_cell(memory, n)
             )
             dstates.append(dstate)
             dp |= {f"{n}.{name}": grad for name, grad in own.items()}
@@ -125,7 +125,7 @@ class Stack(Cell):
         return shares
 
 
-def _of_cell(memory: Memory, n: int) -> Memory:
+def of_cell(memory: Memory, n: int) -> Memory:
     """Return what asks for the memory of the n-th cell by its parameters' names."""
     return lambda name: memory(f"{n}.{name}")
 

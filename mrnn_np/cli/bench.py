@@ -24,6 +24,7 @@ EXAMPLE = "mrnn-np bench startup metrics --threads 2"
 # file in benchmarks/ -> what it measures
 JOBS = {
     "train_step": "one training step, beside PyTorch",
+    "train_peers": "the same of models with gates, beside PyTorch's LSTM and GRU",
     "cnn": "image features, beside PyTorch and onnxruntime",
     "beam": "beam search of 1,000 images, beside PyTorch",
     "retrieval": "likelihoods of 5,000 x 1,000 pairs, beside their matrix products",

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrnn_np.cells import Cell, make_cell
+from mrnn_np.cells.relu import check_scale
 from mrnn_np.cells.stack import check_cell
 from mrnn_np.data.batches import PackedBatch
 from mrnn_np.layers import (
@@ -35,10 +36,8 @@ from mrnn_np.layers import (
 from mrnn_np.layers.parameters import Parameter, normal, zeros
 from mrnn_np.models.captioner import Arrays, CaptionerConfig, Memory
 from mrnn_np.models.multimodal import MultimodalCaptioner
-from mrnn_np.runtime.errors import InputError
 
 IMAGE_LENGTH = 8.0  # of a standardised feature vector, see `MRNN.image_gain`
-LARGEST_SCALE = float(np.finfo(np.float32).max)  # what the entries of U can hold
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ class MRNNConfig(CaptionerConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_cell(self.cell, self.recurrent_layers)
-        if not abs(self.recurrent_scale) <= LARGEST_SCALE:
-            raise InputError(f"recurrent_scale cannot be {self.recurrent_scale}")
+        check_scale(self.recurrent_scale)
 
 
 class MRNN(MultimodalCaptioner):

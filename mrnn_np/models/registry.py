@@ -25,6 +25,9 @@ MODELS = {
         "mrnn_np.models.ablations.vis_in_rnn_both_shared",
         "VisInRNNBothShared",
     ),
+    "nic": ("mrnn_np.models.nic", "NIC"),
+    "lrcn": ("mrnn_np.models.lrcn", "LRCN"),
+    "deepvs": ("mrnn_np.models.deepvs", "DeepVS"),
 }
 
 

@@ -87,7 +87,7 @@ def test_every_program_gets_the_same_threads(folder, capsys):
 
 def test_an_unknown_job_is_wrong_use(folder, capsys):
     assert main(["bench", "beam", "chess"]) == 2
-    assert "no job 'chess': train_step, cnn" in capsys.readouterr().err
+    assert "no job 'chess': train_step, train_peers, cnn" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
