@@ -25,6 +25,8 @@ MODELS = {
         "mrnn_np.models.ablations.vis_in_rnn_both_shared",
         "VisInRNNBothShared",
     ),
+    "mnlm-rank": ("mrnn_np.models.mnlm_rank", "MNLMRank"),
+    "dmsm": ("mrnn_np.models.dmsm", "DMSM"),
 }
 
 
