@@ -27,6 +27,8 @@ MODELS = {
     ),
     "mnlm-rank": ("mrnn_np.models.mnlm_rank", "MNLMRank"),
     "dmsm": ("mrnn_np.models.dmsm", "DMSM"),
+    "deepfe": ("mrnn_np.models.deepfe", "DeepFE"),
+    "deepvs-align": ("mrnn_np.models.deepvs_align", "DeepVSAlign"),
 }
 
 

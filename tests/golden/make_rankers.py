@@ -1,13 +1,15 @@
-"""Freeze the models that score pairs: mnlm-rank and dmsm.
+"""Freeze the models that score pairs: mnlm-rank, dmsm, deepfe and deepvs-align.
 
     pip install torch && python tests/golden/make_rankers.py
 
 Losses are summed pair by pair and negative by negative, as their formulas are written.
 """
 
+import itertools
+
 import torch
 from make_mrnn_cells import gru, lstm
-from model_cases import END, freeze, g
+from model_cases import END, START, freeze, g
 
 
 def cosine(a, b):
@@ -28,6 +30,36 @@ def dmsm_score(p, ids, image):
     c = g(image @ p["Vi"] + p["bi"])
     v = g(g(c @ p["V2"] + p["c2"]) @ p["V3"] + p["c3"])
     return cosine(u, v)
+
+
+def regions_of(p, image, regions):
+    return [x @ p["Vi"] + p["bi"] for x in image.reshape(regions, -1)]
+
+
+def deepfe_score(p, ids, image, regions):
+    total = torch.zeros((), dtype=torch.float64)
+    for before, word in itertools.pairwise([START, *ids]):
+        both = torch.cat([p["E1"][before], p["E1"][word]])
+        s = torch.relu(both @ p["We"] + p["be"])
+        for v in regions_of(p, image, regions):
+            total = total + torch.relu(s @ v)
+    return total / (regions * (len(ids) + 5))
+
+
+def deepvs_score(p, ids, image, regions):
+    es = [torch.relu(p["E1"][word] @ p["We"] + p["be"]) for word in ids]
+    zero = torch.zeros(p["Uf"].shape[0], dtype=torch.float64)
+    forwards, backwards = [zero], [zero]
+    for e in es:
+        forwards.append(torch.relu(e + forwards[-1] @ p["Uf"] + p["bf"]))
+    for e in es[::-1]:
+        backwards.append(torch.relu(e + backwards[-1] @ p["Ub"] + p["bb"]))
+    total = torch.zeros((), dtype=torch.float64)
+    for f, b in zip(forwards[1:], backwards[:0:-1], strict=True):
+        s = torch.relu((f + b) @ p["Wd"] + p["bd"])
+        fits = [s @ v for v in regions_of(p, image, regions)]
+        total = total + torch.stack(fits).max()
+    return total
 
 
 def hinge(score, margin):
@@ -72,3 +104,9 @@ if __name__ == "__main__":
                hinge(score, 0.2))  # fmt: skip
     sizes = {"hidden_size": 4, "joint_size": 3, "gamma": 3.0}
     freeze("dmsm", sizes, None, "", posterior(3.0))
+    sizes = {"embedding_size": 3, "joint_size": 4}
+    for name, of in (("deepfe", deepfe_score), ("deepvs-align", deepvs_score)):
+        for regions in (1, 3):
+            score = lambda *a, of=of, B=regions: of(*a, B)  # noqa: E731
+            variant = "" if regions == 1 else f"{regions}_regions"
+            freeze(name, {**sizes, "regions": regions}, None, variant, hinge(score, 1))
