@@ -74,7 +74,7 @@ def test_blocks_of_sentences_make_no_difference(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", FRAGMENTS)
-def test_the_order_of_the_regions_makes_no_difference(name):
+def test_the_order_of_the_regions_makes_no_difference(name, monkeypatch):
     choices = {"image_size": 6, "regions": 3}
     model = small_model(np.random.default_rng(0), name, **choices)
     rng = np.random.default_rng(1)
@@ -84,6 +84,9 @@ def test_the_order_of_the_regions_makes_no_difference(name):
     np.testing.assert_allclose(model.pair_scores(turned, SENTENCES), scores, 1e-12)
     mixed = regions.transpose(0, 2, 1).reshape(4, 6)  # no regions any more
     assert not np.allclose(model.pair_scores(mixed, SENTENCES), scores)
+    monkeypatch.setattr("mrnn_np.models.fragments.PRODUCTS", 60)  # two images
+    found = model.pair_scores(regions.reshape(4, 6), SENTENCES)
+    np.testing.assert_allclose(found, scores, 1e-12)
     assert model.embed_images(turned).shape == (4, 3 * model.config.joint_size)
 
 
