@@ -244,8 +244,34 @@ def layer_cases(seed: int) -> Iterator[LayerCase]:
         {"m": normal((4, 5)), "W": normal((5, 7)), "b": normal(7)},
         memory={"dW": "W"},
     )
+    away = normal((4, 6))
+    away += 0.1 * np.sign(away)  # from the kink
+    yield LayerCase("ReLU", layers.relu_forward, layers.relu_backward, {"x": away})
+    yield LayerCase(
+        "L2 normalisation",
+        layers.normalise_forward,
+        layers.normalise_backward,
+        {"x": normal((4, 6))},
+    )
+    yield hinge_case(seed)
     yield LayerCase("L2", penalty_forward, penalty_backward, {"theta": normal((3, 4))})
     yield from cell_cases(seed)
+
+
+def hinge_case(seed: int) -> LayerCase:
+    """Return the ranking loss of six pairs, two of which have the same image."""
+    image = np.array([0, 1, 1, 3, 4, 5])
+    apart, margin = image[:, None] != image, 0.5
+    for attempt in range(1000):
+        scores = np.random.default_rng([seed, 8, attempt]).standard_normal((6, 6))
+        if layers.hinge_distance_to_kink(scores, apart, margin) > 100 * STEP:
+            break
+    return LayerCase(
+        "ranking hinge",
+        lambda scores: layers.hinge_forward(scores, apart, margin),
+        layers.hinge_backward,
+        {"scores": scores},
+    )
 
 
 def penalty_forward(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

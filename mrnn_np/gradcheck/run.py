@@ -8,6 +8,7 @@ from mrnn_np.gradcheck.cases import DROPOUT, layer_checks, model_case
 from mrnn_np.gradcheck.check import GradientCheck
 from mrnn_np.gradcheck.precision import layer_comparisons, model_comparison
 from mrnn_np.models import MODELS, Captioner, model_class
+from mrnn_np.models.fragments import FragmentRanker
 
 SOME = 6  # entries of a parameter, where not all are compared one by one
 
@@ -27,6 +28,10 @@ def run_all(seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
         name: {"name": name} for name in MODELS if name != "mrnn"
     }
     others["mrnn, tied"] = {"name": "mrnn", "tied": True}
+    for name in MODELS:
+        if issubclass(model_class(name), FragmentRanker):
+            regions = {"image_size": 6, "regions": 3}
+            others[f"{name}, regions"] = {"name": name, **regions}
     for cell in CELLS:
         if cell != "relu":
             others[f"mrnn, {cell}"] = {"name": "mrnn", "cell": cell}
@@ -45,9 +50,13 @@ def run_all(seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
 def run_model(name: str, seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
     """Yield (what was checked, result) for every entry of one model's parameters.
 
-    With and without dropout and, of a captioner, with tied weights.
+    With and without dropout; of a captioner with tied weights, of a ranker of fragments
+    with several regions an image.
     """
     yield from float64_checks(seed, name)
+    if issubclass(model_class(name), FragmentRanker):
+        for check in model_case(seed, name=name, image_size=6, regions=3):
+            yield f"{name}, regions", check
     if issubclass(model_class(name), Captioner):
         for check in model_case(seed, name=name, tied=True):
             yield f"{name}, tied", check

@@ -19,9 +19,16 @@ from mrnn_np.layers.affine import affine_backward, affine_forward
 from mrnn_np.layers.buffers import Buffers
 from mrnn_np.layers.dropout import dropout_backward, dropout_forward
 from mrnn_np.layers.embedding import embedding_backward, embedding_forward
+from mrnn_np.layers.hinge import (
+    hinge_backward,
+    hinge_distance_to_kink,
+    hinge_forward,
+)
 from mrnn_np.layers.l2 import l2_backward, l2_forward
 from mrnn_np.layers.multimodal import multimodal_backward, multimodal_forward
+from mrnn_np.layers.normalise import normalise_backward, normalise_forward
 from mrnn_np.layers.output import output_backward, output_forward
+from mrnn_np.layers.relu import relu_backward, relu_forward
 from mrnn_np.layers.softmax import (
     log_softmax,
     softmax_loss_backward,
@@ -37,13 +44,20 @@ __all__ = [
     "dropout_forward",
     "embedding_backward",
     "embedding_forward",
+    "hinge_backward",
+    "hinge_distance_to_kink",
+    "hinge_forward",
     "l2_backward",
     "l2_forward",
     "log_softmax",
     "multimodal_backward",
     "multimodal_forward",
+    "normalise_backward",
+    "normalise_forward",
     "output_backward",
     "output_forward",
+    "relu_backward",
+    "relu_forward",
     "softmax_loss_backward",
     "softmax_loss_forward",
     "stanh_backward",

@@ -26,15 +26,17 @@ Knows: batches of pairs. Does not know: scores, or what the loss makes of them.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from mrnn_np.data.batches import Examples, PackedBatch, shuffled_batches
+from mrnn_np.data.batches import Examples, PackedBatch, pack, shuffled_batches
 from mrnn_np.models.parametric import ParametricModel
 from mrnn_np.runtime.progress import progress
 
 EVALUATION_BATCH = 128  # pairs, as many as `TrainingConfig.batch_size`
+SCORED = 256  # sentences that are read together when all pairs are scored
 
 
 class Ranker(ParametricModel):
@@ -87,3 +89,46 @@ def negatives(batch: PackedBatch) -> np.ndarray:
     The diagonal, and sentences of the same image, are no negatives.
     """
     return batch.image[:, None] != batch.image
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of a batch without <start> and <end>, time-major, W in all.
+
+    Attributes
+    ----------
+    ids : (W,), w1 of every sentence that has one, then w2, ...
+    sentence : (W,) in [0, N), the batch row of each word's sentence.
+    batch_sizes : (T,), sentences that have a word at each step; (0,) when none has any.
+    lengths : (N,), words of each sentence, 0 for an empty one.
+    """
+
+    ids: np.ndarray
+    sentence: np.ndarray
+    batch_sizes: np.ndarray
+    lengths: np.ndarray
+
+
+def words_of(batch: PackedBatch) -> Words:
+    """Return the words of a batch: what is fed in, but for the <start> of step 0."""
+    N, sizes = len(batch.order), batch.batch_sizes[1:]
+    sentence = batch.sentence[N:]
+    return Words(
+        batch.tokens[N:],
+        sentence,
+        sizes if len(sizes) else np.zeros(1, np.int64),
+        np.bincount(sentence, minlength=N),
+    )
+
+
+def packed_blocks(
+    sentences: Sequence[Sequence[int]],
+) -> Iterator[tuple[np.ndarray, PackedBatch]]:
+    """Yield the sentences some at a time, without images.
+
+    With each batch comes the number of the sentence in each of its rows.
+    """
+    for begin in range(0, len(sentences), SCORED):
+        block = sentences[begin : begin + SCORED]
+        batch = pack(block, np.empty((len(block), 0)))
+        yield begin + batch.order, batch

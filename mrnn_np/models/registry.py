@@ -28,6 +28,10 @@ MODELS = {
     "nic": ("mrnn_np.models.nic", "NIC"),
     "lrcn": ("mrnn_np.models.lrcn", "LRCN"),
     "deepvs": ("mrnn_np.models.deepvs", "DeepVS"),
+    "mnlm-rank": ("mrnn_np.models.mnlm_rank", "MNLMRank"),
+    "dmsm": ("mrnn_np.models.dmsm", "DMSM"),
+    "deepfe": ("mrnn_np.models.deepfe", "DeepFE"),
+    "deepvs-align": ("mrnn_np.models.deepvs_align", "DeepVSAlign"),
 }
 
 

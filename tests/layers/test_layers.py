@@ -172,3 +172,26 @@ def test_multimodal_projects_each_image_once_for_all_its_words():
     for p in range(3):
         z = w[p] @ Vw + r[p] @ Vr + image[sentence[p]] @ Vi + b
         np.testing.assert_allclose(m[p], 1.7159 * np.tanh(2 * z / 3))
+
+
+def test_normalised_rows_have_length_one_and_zeros_stay():
+    x = np.array([[3.0, -4.0], [0.0, 0.0], [1e-30, 0.0]])
+    out, cache = layers.normalise_forward(x)
+    np.testing.assert_allclose(out, [[0.6, -0.8], [0, 0], [1, 0]])
+    dx = layers.normalise_backward(np.ones((3, 2)), cache)
+    assert np.isfinite(dx).all() and not dx[1].any()
+    np.testing.assert_allclose((dx * x).sum(axis=1), 0, atol=1e-15)
+
+
+def test_hinge_by_hand():
+    scores = np.array([[1.0, 0.7, 5.0], [0.9, 2.0, 1.9], [9.0, 0.0, 3.0]])
+    apart = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], bool)
+    losses, cache = layers.hinge_forward(scores, apart, 0.5)
+    # (0, 1) and (1, 0) violate image 0 or sentence 0 by 0.2 and 0.4, (1, 2) sentence 1
+    # by 0.4; the pairs of images 0 and 2 are no negatives.
+    np.testing.assert_allclose(losses, [0.2 + 0.4, 0.4, 0])
+    dscores = layers.hinge_backward(np.array([1.0, 10.0, 100.0]), cache)
+    np.testing.assert_array_equal(dscores, [[-2, 1, 0], [1, -10, 10], [0, 0, 0]])
+    near = layers.hinge_distance_to_kink(scores, apart, 0.5)
+    assert near == pytest.approx(0.2)
+    assert layers.hinge_distance_to_kink(scores, apart & False, 0.5) == np.inf

@@ -128,7 +128,7 @@ def test_search_by_text(trained, folder, dataset, tmp_path, capsys):
     row = scores[np.flatnonzero(owner == 3)[0]]
     assert [one["image"] for one in results] == [names[i] for i in np.argsort(-row)[:4]]
     found = [one["score"] for one in results]
-    np.testing.assert_allclose(found, np.sort(row)[::-1][:4], atol=2e-4)
+    np.testing.assert_allclose(found, np.sort(row)[::-1][:4], 1e-5, 2e-4)
     page = tmp_path / "page.html"
     assert call("search", folder, checkpoint, *query, "--report", page) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -147,7 +147,7 @@ def test_search_by_image(trained, folder, dataset, tmp_path, capsys):
     different = np.unique(scores[:, -1])  # one sentence may be said of two scenes
     found = [one["score"] for one in results]
     assert found == sorted(found, reverse=True) and shown.err == ""
-    assert found[0] == pytest.approx(different[-1], abs=2e-4)
+    assert found[0] == pytest.approx(different[-1], rel=1e-5, abs=2e-4)
     assert all(set(one) == {"sentence", "score", "images"} for one in results)
     page = tmp_path / "page.html"
     assert call("search", folder, checkpoint, *query, "--report", page, **use) == 0
