@@ -32,15 +32,18 @@ def run_all(seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
 def model_variants() -> Iterator[tuple[str, dict]]:
     """Yield what is checked of the models: a name, and arguments of `model_case`.
 
-    Every model with and without dropout, captioners with tied weights, and the m-RNN
-    with every recurrent cell.
+    Every model with and without dropout, captioners with weights tied and not tied, and
+    the m-RNN with every recurrent cell.
     """
     for name in MODELS:
         for rate in (0.0, *DROPOUT):
             label = f"{name}, dropout {rate}" if rate else name
             yield label, {"name": name, "dropout": rate}
-        if issubclass(model_class(name), Captioner):
-            yield f"{name}, tied", {"name": name, "dropout": 0.0, "tied": True}
+        cls = model_class(name)
+        if issubclass(cls, Captioner):
+            tied = not cls.config_class().tied
+            label = f"{name}, {'tied' if tied else 'not tied'}"
+            yield label, {"name": name, "dropout": 0.0, "tied": tied}
     for cell in CELLS:
         if cell != "relu":
             yield f"mrnn, {cell}", {"name": "mrnn", "dropout": 0.0, "cell": cell}

@@ -10,6 +10,8 @@ or, with transposed weight sharing (`tied`), which has no Wo and V M parameters 
     x = g(m UI)                                (P, E)   back among the word vectors
     P(next word) = softmax(x E1^T + bo)        (P, V)
 
+where x is m itself for a model that predicts word vectors (`predicts_vectors`).
+
 A model is a file of 60 to 200 lines that gives
 
     config_class                        a `CaptionerConfig` with its sizes
@@ -64,11 +66,14 @@ class Captioner(NextWordModel, ParametricModel):
     """A model that gives every next word a probability, given an image.
 
     See `ParametricModel` for how it is made. Its `params` are those of `parameters`,
-    and of the output layer "Wo" (M, V) or, when tied, "UI" (M, E); "bo" (V,).
+    and of the output layer "Wo" (M, V) or, when tied, "UI" (M, E) unless m is a word
+    vector already; "bo" (V,).
     """
 
     config: CaptionerConfig
     config_class: type[CaptionerConfig]
+    # Whether m is a word vector already: tied weights then need no UI.
+    predicts_vectors = False
 
     # --- what a model gives -----------------------------------------------------
 
@@ -143,11 +148,13 @@ class Captioner(NextWordModel, ParametricModel):
             # <pad> and <start> are never predicted; half a count keeps log finite.
             counts = np.maximum(self.vocabulary.counts, 0.5)
             bias = constant(np.log(counts / counts.sum()))
-        if self.config.tied:
+        if not self.config.tied:
+            top = {"Wo": normal(self.output_size, V, 0.01)}
+        elif self.predicts_vectors:
+            top = {}
+        else:
             E = own["E1"].shape[1]
             top = {"UI": normal(self.output_size, E, TIED_SCALE)}
-        else:
-            top = {"Wo": normal(self.output_size, V, 0.01)}
         return {**own, **top, "bo": bias}
 
     def output_matrix(self) -> np.ndarray:
@@ -155,13 +162,13 @@ class Captioner(NextWordModel, ParametricModel):
         return self.params["E1"].T if self.config.tied else self.params["Wo"]
 
     def to_output(self, m: np.ndarray) -> tuple[np.ndarray, tuple | None]:
-        """Return what is multiplied with the output matrix: m itself unless tied.
+        """Return what is multiplied with the output matrix: m itself without a UI.
 
             x = g(m UI)     (1504.06692, transposed weight sharing)
 
         Returns x (P, E), and the cache.
         """
-        if not self.config.tied:
+        if "UI" not in self.params:
             return m, None
         x, c_x = stanh_forward(m @ self.params["UI"])
         return x, (m, c_x)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # NAME -> module, class.
 MODELS = {
     "mrnn": ("mrnn_np.models.mrnn", "MRNN"),
+    "mlbl-b": ("mrnn_np.models.mlbl_b", "MLBLB"),
+    "mlbl-f": ("mrnn_np.models.mlbl_f", "MLBLF"),
 }
 
 
