@@ -134,6 +134,16 @@ class Captioner(NextWordModel, ParametricModel):
         Returns m (n, M) of the next word, and the new state.
         """
 
+    def extra_loss(self, cache: tuple) -> float:
+        """Return what a model adds to the mean loss of the words, in nats a token.
+
+        Its gradient is part of what `backward` returns. Perplexity, `token_losses` and
+        the loss on dev are of words alone; the loss while training has both.
+
+        cache : of `forward`.
+        """
+        return 0.0
+
     # --- the output layer -------------------------------------------------------
 
     def all_parameters(self) -> dict[str, Parameter]:
@@ -203,7 +213,7 @@ class Captioner(NextWordModel, ParametricModel):
     ) -> tuple[float, Arrays]:
         """Return nats per token and its gradient by every parameter.
 
-            loss = (1/P) sum_p -log P(target_p | words before it, image)
+            loss = (1/P) sum_p -log P(target_p | words before it, image)  + extra_loss
 
         `mrnn_np.metrics.perplexity` of it is the paper's. The L2 term of its cost is
         added by the trainer (layers/l2.py). Parameters: see `ParametricModel`.
@@ -230,7 +240,8 @@ class Captioner(NextWordModel, ParametricModel):
         else:
             grads["Wo"] = dW
         grads["bo"] = dbo
-        return float(losses.mean(dtype=np.float64)), grads
+        loss = float(losses.mean(dtype=np.float64)) + self.extra_loss(cache)
+        return loss, grads
 
     def step(self, tokens: np.ndarray, state: Arrays) -> tuple[np.ndarray, Arrays]:
         """Feed one word to each of n sentences.

@@ -17,6 +17,7 @@ MODELS = {
     "mrnn": ("mrnn_np.models.mrnn", "MRNN"),
     "mlbl-b": ("mrnn_np.models.mlbl_b", "MLBLB"),
     "mlbl-f": ("mrnn_np.models.mlbl_f", "MLBLF"),
+    "rvr": ("mrnn_np.models.rvr", "RVR"),
 }
 
 
