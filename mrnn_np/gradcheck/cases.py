@@ -50,7 +50,7 @@ SHARED_IMAGES = (0, 1, 1, 3, 4)
 # Dropped shares: at 0.5 what is dropped and what is kept could be mixed up unseen.
 DROPOUT = (0.2, 0.8)
 # Matrices that start too small for a gradient check, and how much larger they are here.
-LARGER = {"Wo": 30, "UI": 300, "W": 2}
+LARGER = {"Wo": 30, "UI": 300, "W": 2, "C": 30, "M": 30}
 Arrays = dict[str, np.ndarray]
 
 

@@ -50,16 +50,18 @@ def run_all(seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
 def run_model(name: str, seed: int = 0) -> Iterator[tuple[str, GradientCheck]]:
     """Yield (what was checked, result) for every entry of one model's parameters.
 
-    With and without dropout; of a captioner with tied weights, of a ranker of fragments
-    with several regions an image.
+    With and without dropout; of a captioner with weights tied and not, of a ranker of
+    fragments with several regions an image.
     """
     yield from float64_checks(seed, name)
-    if issubclass(model_class(name), FragmentRanker):
+    cls = model_class(name)
+    if issubclass(cls, FragmentRanker):
         for check in model_case(seed, name=name, image_size=6, regions=3):
             yield f"{name}, regions", check
-    if issubclass(model_class(name), Captioner):
-        for check in model_case(seed, name=name, tied=True):
-            yield f"{name}, tied", check
+    if issubclass(cls, Captioner):
+        tied = not cls.config_class().tied
+        for check in model_case(seed, name=name, tied=tied):
+            yield f"{name}, {'tied' if tied else 'not tied'}", check
     yield from float32_checks(seed, name)
 
 

@@ -10,6 +10,8 @@ or, with transposed weight sharing (`tied`), which has no Wo and V M parameters 
     x = g(m UI)                                (P, E)   back among the word vectors
     P(next word) = softmax(x E1^T + bo)        (P, V)
 
+where x is m itself for a model that predicts word vectors (`predicts_vectors`).
+
 A model is a file of 60 to 200 lines that gives
 
     config_class                        a `CaptionerConfig` with its sizes
@@ -64,11 +66,14 @@ class Captioner(NextWordModel, ParametricModel):
     """A model that gives every next word a probability, given an image.
 
     See `ParametricModel` for how it is made. Its `params` are those of `parameters`,
-    and of the output layer "Wo" (M, V) or, when tied, "UI" (M, E); "bo" (V,).
+    and of the output layer "Wo" (M, V) or, when tied, "UI" (M, E) unless m is a word
+    vector already; "bo" (V,).
     """
 
     config: CaptionerConfig
     config_class: type[CaptionerConfig]
+    # Whether m is a word vector already: tied weights then need no UI.
+    predicts_vectors = False
 
     # --- what a model gives -----------------------------------------------------
 
@@ -129,6 +134,16 @@ class Captioner(NextWordModel, ParametricModel):
         Returns m (n, M) of the next word, and the new state.
         """
 
+    def extra_loss(self, cache: tuple) -> float:
+        """Return what a model adds to the mean loss of the words, in nats a token.
+
+        Its gradient is part of what `backward` returns. Perplexity, `token_losses` and
+        the loss on dev are of words alone; the loss while training has both.
+
+        cache : of `forward`.
+        """
+        return 0.0
+
     # --- the output layer -------------------------------------------------------
 
     def all_parameters(self) -> dict[str, Parameter]:
@@ -143,11 +158,13 @@ class Captioner(NextWordModel, ParametricModel):
             # <pad> and <start> are never predicted; half a count keeps log finite.
             counts = np.maximum(self.vocabulary.counts, 0.5)
             bias = constant(np.log(counts / counts.sum()))
-        if self.config.tied:
+        if not self.config.tied:
+            top = {"Wo": normal(self.output_size, V, 0.01)}
+        elif self.predicts_vectors:
+            top = {}
+        else:
             E = own["E1"].shape[1]
             top = {"UI": normal(self.output_size, E, TIED_SCALE)}
-        else:
-            top = {"Wo": normal(self.output_size, V, 0.01)}
         return {**own, **top, "bo": bias}
 
     def output_matrix(self) -> np.ndarray:
@@ -155,13 +172,13 @@ class Captioner(NextWordModel, ParametricModel):
         return self.params["E1"].T if self.config.tied else self.params["Wo"]
 
     def to_output(self, m: np.ndarray) -> tuple[np.ndarray, tuple | None]:
-        """Return what is multiplied with the output matrix: m itself unless tied.
+        """Return what is multiplied with the output matrix: m itself without a UI.
 
             x = g(m UI)     (1504.06692, transposed weight sharing)
 
         Returns x (P, E), and the cache.
         """
-        if not self.config.tied:
+        if "UI" not in self.params:
             return m, None
         x, c_x = stanh_forward(m @ self.params["UI"])
         return x, (m, c_x)
@@ -196,7 +213,7 @@ class Captioner(NextWordModel, ParametricModel):
     ) -> tuple[float, Arrays]:
         """Return nats per token and its gradient by every parameter.
 
-            loss = (1/P) sum_p -log P(target_p | words before it, image)
+            loss = (1/P) sum_p -log P(target_p | words before it, image)  + extra_loss
 
         `mrnn_np.metrics.perplexity` of it is the paper's. The L2 term of its cost is
         added by the trainer (layers/l2.py). Parameters: see `ParametricModel`.
@@ -223,7 +240,8 @@ class Captioner(NextWordModel, ParametricModel):
         else:
             grads["Wo"] = dW
         grads["bo"] = dbo
-        return float(losses.mean(dtype=np.float64)), grads
+        loss = float(losses.mean(dtype=np.float64)) + self.extra_loss(cache)
+        return loss, grads
 
     def step(self, tokens: np.ndarray, state: Arrays) -> tuple[np.ndarray, Arrays]:
         """Feed one word to each of n sentences.

@@ -32,6 +32,9 @@ MODELS = {
     "dmsm": ("mrnn_np.models.dmsm", "DMSM"),
     "deepfe": ("mrnn_np.models.deepfe", "DeepFE"),
     "deepvs-align": ("mrnn_np.models.deepvs_align", "DeepVSAlign"),
+    "mlbl-b": ("mrnn_np.models.mlbl_b", "MLBLB"),
+    "mlbl-f": ("mrnn_np.models.mlbl_f", "MLBLF"),
+    "rvr": ("mrnn_np.models.rvr", "RVR"),
 }
 
 

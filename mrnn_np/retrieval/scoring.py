@@ -90,7 +90,7 @@ class MultimodalScorer:
         self.words *= np.float32(2 / 3)
         log2e = 1 / np.log(2)
         self.UI = None
-        if model.config.tied:
+        if "UI" in model.params:
             self.UI = (model.params["UI"] * (AMPLITUDE * 2 / 3)).astype(np.float32)
         self.Wo = (model.output_matrix() * (AMPLITUDE * log2e)).astype(np.float32)
         self.bo = (model.params["bo"] * log2e).astype(np.float32)

@@ -33,8 +33,8 @@ from mrnn_np.runtime.errors import InputError
 from mrnn_np.training import Trainer, TrainingConfig
 
 NAMES, RANKERS = toy_models.names_of(Captioner), toy_models.names_of(Ranker)
-# With tied weights too, and the m-RNN with other cells: the name, then the choices.
-TIED = [f"{name} tied" for name in NAMES]
+# With weights tied and not, and the m-RNN with other cells: the name, then the choices.
+TIED = [f"{name} {toy_models.other_weights(name)}" for name in NAMES]
 CAPTIONERS = [*NAMES, *TIED, "mrnn gru", "mrnn lstm tied", "vis-in-rnn lstm"]
 EVERY = [*CAPTIONERS, *RANKERS]
 BLIND = {"rnn-base"}  # see no image, on purpose

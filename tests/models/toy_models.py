@@ -46,10 +46,18 @@ def names_of(kind):
     ]
 
 
+def other_weights(name):
+    """Return "tied" for a model whose weights are not tied unless asked for."""
+    module, cls = {**MODELS, **TOYS}[name]
+    tied = getattr(importlib.import_module(module), cls).config_class().tied
+    return "untied" if tied else "tied"
+
+
 def choices(name):
     """Return the name of a model, and what else was chosen."""
     name, *chosen = name.split()
     given = {"tied": True} if "tied" in chosen else {}
+    given |= {"tied": False} if "untied" in chosen else {}
     cells = [one for one in chosen if one in CELLS]
     return name, given | ({"cell": cells[0]} if cells else {})
 
