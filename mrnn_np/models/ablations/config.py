@@ -8,10 +8,9 @@ Knows: what all of them have. Does not know: what each adds.
 
 from dataclasses import dataclass
 
+from mrnn_np.cells.relu import check_scale
 from mrnn_np.cells.stack import check_cell
 from mrnn_np.models.captioner import CaptionerConfig
-from mrnn_np.models.mrnn import LARGEST_SCALE
-from mrnn_np.runtime.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -30,5 +29,4 @@ class RecurrentConfig(CaptionerConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_cell(self.cell, self.recurrent_layers)
-        if not abs(self.recurrent_scale) <= LARGEST_SCALE:
-            raise InputError(f"recurrent_scale cannot be {self.recurrent_scale}")
+        check_scale(self.recurrent_scale)
