@@ -212,7 +212,8 @@ def test_a_few_sentences_are_overfitted(name):
     # Without the image the first of the three words, one of three, remains a guess.
     blind = choices(name)[0] in BLIND
     least = np.log(3) / 3 if blind else 0
-    assert least - 1e-6 < model.mean_loss(examples) < least + 0.1 < 1 < first
+    # float32 rounds logits of 40 by 4e-6, and a loss of 0 with them.
+    assert least - 1e-5 < model.mean_loss(examples) < least + 0.1 < 1 < first
     words = model.vocabulary.words
     if blind:
         captions = {caption.tokens for caption in model.caption(features)}
