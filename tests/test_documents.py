@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mrnn_np.data.dataset import READERS
+from mrnn_np.models import MODELS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mrnn_np"
@@ -76,6 +77,16 @@ def test_every_data_set_is_in_the_table():
     table = "".join(row[0] for row in rows("docs/data.md"))
     for usage, _ in READERS.values():
         assert usage.split(" or ")[0] in table
+
+
+def test_every_model_is_in_the_table_and_lives_where_it_says():
+    table = rows("docs/models.md")[1:]
+    named = [name for names, *_ in table for name in CODE.findall(names)]
+    assert sorted(named) == sorted(MODELS)
+    for names, _, files in table:
+        for name, file in zip(CODE.findall(names), CODE.findall(files), strict=True):
+            module = MODELS[name][0].removeprefix("mrnn_np.models.").replace(".", "/")
+            assert file == f"{module}.py", name
 
 
 def test_words_of_the_glossary_are_where_it_says():
