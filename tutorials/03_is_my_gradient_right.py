@@ -22,8 +22,9 @@ import numpy as np
 
 from mrnn_np.cells import ReLUCell
 from mrnn_np.data.batches import pack
-from mrnn_np.gradcheck.cases import STEPS, check_layer, model_case
+from mrnn_np.gradcheck.cases import STEPS, check_layer
 from mrnn_np.gradcheck.check import check_projection, relative_error
+from mrnn_np.gradcheck.model_cases import model_case
 from mrnn_np.layers import stanh_backward, stanh_forward
 
 # %% [markdown]

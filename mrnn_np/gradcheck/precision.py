@@ -14,13 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from mrnn_np.gradcheck.cases import (
-    LayerCase,
-    layer_cases,
-    model_and_batch,
-    random_batch,
-)
+from mrnn_np.gradcheck.cases import LayerCase, layer_cases, random_batch
 from mrnn_np.gradcheck.check import GradientCheck
+from mrnn_np.gradcheck.model_cases import model_and_batch
 from mrnn_np.layers import Buffers
 from mrnn_np.models import ParametricModel
 

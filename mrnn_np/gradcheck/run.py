@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from mrnn_np.cells import CELLS
-from mrnn_np.gradcheck.cases import DROPOUT, layer_checks, model_case
+from mrnn_np.gradcheck.cases import DROPOUT, layer_checks
 from mrnn_np.gradcheck.check import GradientCheck
+from mrnn_np.gradcheck.model_cases import model_case
 from mrnn_np.gradcheck.precision import layer_comparisons, model_comparison
 from mrnn_np.models import MODELS, Captioner, model_class
 from mrnn_np.models.fragments import FragmentRanker

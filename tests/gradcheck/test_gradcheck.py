@@ -7,14 +7,9 @@ from mrnn_np import layers
 from mrnn_np.cells import ReLUCell
 from mrnn_np.cli import main
 from mrnn_np.gradcheck import cases
-from mrnn_np.gradcheck.cases import (
-    cell_case,
-    check_layer,
-    layer_cases,
-    model_case,
-    small_model,
-)
+from mrnn_np.gradcheck.cases import cell_case, check_layer, layer_cases
 from mrnn_np.gradcheck.check import check_gradient, check_projection
+from mrnn_np.gradcheck.model_cases import model_case, small_model
 from mrnn_np.gradcheck.precision import compare, compare_layer, model_comparison
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mrnn_np import layers
-from mrnn_np.gradcheck.cases import random_batch, small_model
+from mrnn_np.gradcheck.cases import random_batch
 from mrnn_np.gradcheck.check import LIMIT_THROUGH_TIME, check_gradient
+from mrnn_np.gradcheck.model_cases import small_model
 from mrnn_np.layers import Buffers
 from mrnn_np.models import MRNN
 

@@ -17,7 +17,7 @@ from mrnn_np.data.vocabulary import END, SPECIALS, START, UNK
 from mrnn_np.decoding import beam_search
 from mrnn_np.decoding.beam_plain import beam_search_plain
 from mrnn_np.estimator import MRNNCaptioner
-from mrnn_np.gradcheck.cases import model_case, small_model
+from mrnn_np.gradcheck.model_cases import model_case, small_model
 from mrnn_np.gradcheck.precision import model_comparison
 from mrnn_np.models import (
     MRNN,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mrnn_np.data.batches import pack
-from mrnn_np.gradcheck.cases import small_model
+from mrnn_np.gradcheck.model_cases import small_model
 from mrnn_np.models import model_class, ranker
 from mrnn_np.models.deepvs_align import mirrored
 from mrnn_np.models.mnlm_rank import last_rows

@@ -5,7 +5,7 @@ import pytest
 
 from mrnn_np import InputError
 from mrnn_np.data.vocabulary import START
-from mrnn_np.gradcheck.cases import model_case, small_model
+from mrnn_np.gradcheck.model_cases import model_case, small_model
 from mrnn_np.models.deepvs import DeepVSConfig
 from mrnn_np.models.lrcn import LRCNConfig
 

@@ -7,7 +7,7 @@ import pytest
 from toy_models import with_room
 
 from mrnn_np.data.batches import Examples
-from mrnn_np.gradcheck.cases import model_and_batch
+from mrnn_np.gradcheck.model_cases import model_and_batch
 from mrnn_np.models.rvr import RVR, RVRConfig
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.training import Trainer, TrainingConfig

@@ -13,7 +13,7 @@ import numpy as np
 
 from mrnn_np.cells import CELLS
 from mrnn_np.data.batches import pack
-from mrnn_np.gradcheck.cases import small_model
+from mrnn_np.gradcheck.model_cases import small_model
 from mrnn_np.layers import (
     Buffers,
     affine_backward,
