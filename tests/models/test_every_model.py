@@ -52,8 +52,11 @@ def some_sentences(count, seed=0, longest=6):
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("name", EVERY)
 def test_gradients(name, dropout):
+    # Every entry once, with dropout; of variants some of each parameter. All entries
+    # are in the projection, and in the golden numbers.
     name, chosen = choices(name)
-    checks = model_case(0, dropout, name, **chosen)
+    entries = None if dropout and not chosen else 6
+    checks = model_case(0, dropout, name, entries, **chosen)
     for check in checks:
         assert check.passed, str(check)
     model = small_model(np.random.default_rng(0), name, **chosen)
