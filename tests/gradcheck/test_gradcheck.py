@@ -439,6 +439,7 @@ def test_truncated_back_propagation_is_caught():
     assert checks[3].passed
 
 
+@pytest.mark.slow
 def test_command_prints_the_table_and_succeeds(capsys):
     assert main(["gradcheck", "--seed", "2"]) == 0
     shown = capsys.readouterr().out
@@ -446,6 +447,7 @@ def test_command_prints_the_table_and_succeeds(capsys):
     assert shown.count(" ok\n") > 100
 
 
+@pytest.mark.slow
 def test_command_exits_1_and_names_the_entry(monkeypatch, capsys):
     monkeypatch.setattr(
         cases.layers,

@@ -50,6 +50,7 @@ def test_lrcn_sees_the_image_from_one_layer_on_upwards(layers, factored, blind):
         assert seen == [False] * blind + [True] * (layers - blind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize(
     "choices",
