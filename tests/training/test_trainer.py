@@ -147,3 +147,10 @@ def test_the_bar_of_an_epoch_says_which_it_is(monkeypatch):
     examples = make_examples(20)
     Trainer(make_model(), config(epochs=2)).fit(examples, examples)
     assert labels == [("epoch 1/2", 3, "batch"), ("epoch 2/2", 3, "batch")]
+
+
+def test_divergence_on_dev_names_the_mean_gradient_norm():
+    trainer = Trainer(make_model(), config(), verbose=False)
+    trainer.first_loss, trainer.step, trainer.norm_sum = 2.0, 4, 10.0
+    with pytest.raises(TrainingDiverged, match=r"on dev: loss 99 .*norm 2\.5: lower"):
+        trainer._end_epoch(99.0)
