@@ -35,6 +35,7 @@ COMMANDS = {
     "caption": "describe images in a sentence",
     "evaluate": "score a model, or a file of captions, on a data set",
     "rank": "recall and median rank of image and sentence retrieval",
+    "tables": "train and score every model of the paper's tables, and compare them",
     "search": "find images for a sentence, or sentences for a photograph",
     "gradcheck": "compare every hand-written gradient with a numerical one",
     "bench": "measure speed and memory, beside PyTorch and others",

@@ -2,8 +2,12 @@
 
 import argparse
 import time
+from typing import TYPE_CHECKING
 
 from mrnn_np.cli.inputs import add_backend, files_read, workers_of
+
+if TYPE_CHECKING:
+    from mrnn_np.data import CaptionDataset
 
 DEFAULT_CNN = "efficientnet_lite0"
 EXAMPLE = (
@@ -51,8 +55,7 @@ def run(args: argparse.Namespace) -> int:
         say(f"{dataset.name}: {remark}")
     splits = [args.split] if args.split else list(dataset.splits)
     names = [name for split in splits for name in dataset.split(split)]
-    is_scenes = dataset.name.partition(":")[0] == "scenes"
-    cnn = args.cnn or ("scenes" if is_scenes else DEFAULT_CNN)
+    cnn = args.cnn or default_cnn(dataset)
     start = time.perf_counter()
     features = extract_features(
         dataset.images, names, cnn, args.output, workers, args.resume, dataset.name
@@ -64,3 +67,9 @@ def run(args: argparse.Namespace) -> int:
         f"{failed}, {seconds:.1f} s"
     )
     return 0
+
+
+def default_cnn(dataset: "CaptionDataset") -> str:
+    """Return what computes the features of a data set when nothing is said."""
+    is_scenes = dataset.name.partition(":")[0] == "scenes"
+    return "scenes" if is_scenes else DEFAULT_CNN

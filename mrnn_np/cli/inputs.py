@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from mrnn_np.runtime.workers import Workers
 
 # Options that name files to be read; `files_read` knows what the others mean.
-READ = ("captions", "config", "features", "file", "image", "images", "rerank_features")
+READ = (
+    "captions", "config", "features", "file", "image", "images", "regions",
+    "rerank_features",
+)  # fmt: skip
 
 
 def files_read(args: argparse.Namespace) -> list[Path]:

@@ -1,0 +1,136 @@
+"""The rows of the tables: a model, its sizes, and how its captions are decoded.
+
+Sizes are those of the papers where these say them (models/NAME.py), with one exception:
+LRCN has layers of 512 units, not 1,000. On 30,000 sentences its 20 million parameters
+would only overfit, and take as long as all other rows together.
+
+Knows: names and sizes. Does not know: how a row is trained or scored.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mrnn_np.models import ModelConfig, model_class
+from mrnn_np.runtime.errors import WrongUse
+
+UNSCALED = ("image_size", "context_size")  # given by the features; a number of words
+SMALLEST = 8  # of a size that is scaled down
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row.
+
+    Fields
+    ------
+    name : unique, as ``--rows`` takes it.
+    title : as the tables show it.
+    model : name in the registry; "" for a baseline, which is not trained.
+    choices : fields of the model's config that differ from their defaults.
+    of : the row whose training this one shares, and whose model it decodes otherwise.
+    decoding : of tables/scores.py.
+    ranks : whether it is scored on retrieval.
+    meteor : whether it is scored by METEOR too, where Java is there.
+    regions : whether it sees the regions of an image where features of them are given.
+    """
+
+    name: str
+    title: str
+    model: str = ""
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    of: str = ""
+    decoding: str = "beam"
+    ranks: bool = False
+    meteor: bool = False
+    regions: bool = False
+
+
+LRCN_SIZES = {"embedding_size": 512, "recurrent_size": 512}
+SHARED = "m-RNN-shared"
+ROWS = (
+    Row("random", "Random", ranks=True),
+    Row("human", "Human", meteor=True),
+    Row("nearest-neighbour", "Nearest neighbour"),
+    Row("mrnn", "m-RNN", "mrnn", ranks=True, meteor=True),
+    Row("mrnn-greedy", "m-RNN, greedy", "mrnn", of="mrnn", decoding="greedy",
+        meteor=True),
+    Row("rnn-base", "RNN-Base (no image)", "rnn-base"),
+    Row("mlbl-b", "MLBL-B", "mlbl-b"),
+    Row("mlbl-f", "MLBL-F", "mlbl-f"),
+    Row("rvr", "RVR", "rvr", ranks=True),
+    Row("deepvs", "DeepVS", "deepvs"),
+    Row("nic", "NIC", "nic", ranks=True),
+    Row("lrcn", "LRCN, 2 layers", "lrcn", LRCN_SIZES, ranks=True),
+    Row("dmsm", "DMSM", "dmsm", ranks=True),
+    Row("deepfe", "DeepFE", "deepfe", ranks=True, regions=True),
+    Row("deepvs-align", "DeepVS, alignment", "deepvs-align", ranks=True, regions=True),
+    Row("mnlm-rank", "MNLM, ranking", "mnlm-rank", ranks=True),
+    Row("no-emb-input", "NoEmbInput", "no-emb-input"),
+    Row("one-layer-emb", "OneLayerEmb", "one-layer-emb"),
+    Row("emb-one-input", "EmbOneInput", "emb-one-input"),
+    Row("vis-in-rnn", "visInRnn", "vis-in-rnn"),
+    Row("vis-in-rnn-both", "visInRnn-both", "vis-in-rnn-both"),
+    Row("vis-in-rnn-both-shared", "visInRnn-both-shared", "vis-in-rnn-both-shared"),
+    Row("mrnn-128", "m-RNN", "mrnn", {"recurrent_size": 128}),
+    Row("mrnn-512", "m-RNN", "mrnn", {"recurrent_size": 512}),
+    Row("mrnn-gru", "m-RNN, GRU", "mrnn", {"cell": "gru"}),
+    Row("mrnn-lstm", "m-RNN, LSTM", "mrnn", {"cell": "lstm"}),
+    Row("lrcn-unfactored", "LRCN, 2 layers, not factored", "lrcn",
+        {**LRCN_SIZES, "factored": False}),
+    Row("lrcn-4", "LRCN, 4 layers", "lrcn", {**LRCN_SIZES, "recurrent_layers": 4}),
+    Row("mrnn-shared", SHARED, "mrnn", {"tied": True}, ranks=True, meteor=True),
+    Row("mrnn-shared-bleu", f"{SHARED} + NNref-BLEU", "mrnn", of="mrnn-shared",
+        decoding="bleu", meteor=True),
+    Row("mrnn-shared-cider", f"{SHARED} + NNref-CIDEr", "mrnn", of="mrnn-shared",
+        decoding="cider", meteor=True),
+    Row("mrnn-shared-bleu-oracle", f"{SHARED} + oracle BLEU", "mrnn",
+        of="mrnn-shared", decoding="bleu oracle", meteor=True),
+    Row("mrnn-shared-cider-oracle", f"{SHARED} + oracle CIDEr", "mrnn",
+        of="mrnn-shared", decoding="cider oracle", meteor=True),
+)  # fmt: skip
+
+
+def chosen_rows(names: str | None) -> list[Row]:
+    """Return the rows of a list like ``mrnn,nic``, in their order; all for None.
+
+    A row that shares another's training brings that one along.
+
+    Raises
+    ------
+    WrongUse : there is no row of that name.
+    """
+    if names is None:
+        return list(ROWS)
+    by_name = {row.name: row for row in ROWS}
+    wanted = set()
+    for name in (part.strip() for part in names.split(",")):
+        if name not in by_name:
+            raise WrongUse(f"--rows: {name!r} is not one of {', '.join(by_name)}")
+        wanted |= {name, by_name[name].of}
+    return [row for row in ROWS if row.name in wanted]
+
+
+def trained(rows: Iterable[Row]) -> list[Row]:
+    """Return those that have a training of their own."""
+    return [row for row in rows if row.model and not row.of]
+
+
+def config_of(row: Row, dropout: float, scale: float = 1.0) -> ModelConfig:
+    """Return the config of a row's model.
+
+    Parameters
+    ----------
+    dropout : the rate, wherever the model has one.
+    scale : of all sizes but those that are given, to try everything quickly.
+    """
+    config = model_class(row.model).config_class(**row.choices)
+    changes: dict[str, Any] = {}
+    for one in dataclasses.fields(config):
+        if one.name.startswith("dropout_"):
+            changes[one.name] = dropout
+        elif one.name.endswith("_size") and one.name not in UNSCALED:
+            size = round(scale * getattr(config, one.name))
+            changes[one.name] = max(SMALLEST, size)
+    return dataclasses.replace(config, **changes)
