@@ -199,6 +199,7 @@ def write_tables(material: "Material", results: "ResultsFolder") -> str:
 
     from mrnn_np.runtime.outputs import atomic_write, write_json
     from mrnn_np.tables.claims import judge
+    from mrnn_np.tables.gallery import choose_pictures
     from mrnn_np.tables.page import tables_page
     from mrnn_np.tables.rows import ROWS
     from mrnn_np.tables.text import tables_text
@@ -214,6 +215,7 @@ def write_tables(material: "Material", results: "ResultsFolder") -> str:
     write_json(results.tables_file("json"), everything)
     with atomic_write(results.tables_file("txt")) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    pictures = pictures_of(dataset, captions)
+    spoken = {row: found for row, found in captions.items() if found}
+    pictures = choose_pictures(dataset, spoken, np.random.default_rng(0))
     tables_page(described, done, claims, pictures).save(results.tables_file("html"))
     return text

@@ -9,22 +9,25 @@ trained (search.py), scored (scores.py) or shown.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from mrnn_np.data import CaptionDataset
 from mrnn_np.evaluation import rate_captions
 from mrnn_np.models import NextWordModel
-from mrnn_np.retrieval.ranking import random_recall
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.progress import say
-from mrnn_np.tables.baselines import human_rating, neighbour_captions
+from mrnn_np.tables.baselines import (
+    human_rating,
+    neighbour_captions,
+    random_retrieval,
+)
 from mrnn_np.tables.plan import Plan, fit_epochs, readable
 from mrnn_np.tables.results import ResultsFolder
 from mrnn_np.tables.rows import ROWS, Row, trained
 from mrnn_np.tables.scores import (
-    DIRECTIONS,
     gallery,
     has_meteor,
     number,
@@ -96,6 +99,13 @@ def do_rows(
 def galleries(plan: Plan, full: bool) -> list[int]:
     """Return how many images are searched: the plan's part, and all of them."""
     return sorted({plan.gallery, plan.images} if full else {plan.gallery})
+
+
+def searched_images(material: Material, count: int) -> list[str]:
+    """Return the images of one of the `galleries`."""
+    if count == material.plan.images:
+        return readable(material.dataset, material.features, "dev")
+    return gallery(material.dataset, material.features, material.plan)
 
 
 def is_done(known: Entry, row: Row, seeds: int, wanted: Sequence[int]) -> bool:
@@ -198,9 +208,7 @@ def score_runs(
             "tokens": [int(value) for value in tokens],
         }
     for count in wanted:
-        searched = gallery(dataset, features, material.plan)
-        if count == material.plan.images:
-            searched = names
+        searched = searched_images(material, count)
         found = [
             ranks_of_model(run.model, dataset, searched, features, material.plan)
             for run in runs
@@ -226,32 +234,21 @@ def score_baseline(
         entry["scores"] = numbers_of([rate_captions(dataset, captions)])
     elif row.name == "random":
         for count in wanted:
-            searched = gallery(dataset, features, material.plan)
-            if count == material.plan.images:
-                searched = names
-            sentences = [len(dataset.captions[name]) for name in searched]
-            entry["retrieval"][str(count)] = chance(sentences)
+            searched = searched_images(material, count)
+            entry["retrieval"][str(count)] = chance(dataset, searched)
     else:
         raise InputError(f"the row {row.name} has no model and is no baseline")
     return entry, captions
 
 
-def chance(sentences: Sequence[int]) -> dict[str, Any]:
-    """Return the retrieval numbers of a random order, exact: they have no interval.
-
-    sentences : of each image.
-    """
-    total = sum(sentences)
-    table: dict[str, Any] = {"sentences": total}
-    queries = (
-        random_recall(sentences, total),
-        random_recall([1] * total, len(sentences)),
-    )
-    for direction, recall in zip(DIRECTIONS, queries, strict=True):
-        values: Mapping[str, float] = {
-            **{f"R@{K}": value for K, value in recall.at.items()},
-            "median": recall.median,
-        }
+def chance(dataset: CaptionDataset, names: Sequence[str]) -> dict[str, Any]:
+    """Return the retrieval numbers of a random order, exact: they do not vary."""
+    table: dict[str, Any] = {
+        "sentences": sum(len(dataset.captions[name]) for name in names)
+    }
+    for direction, recall in random_retrieval(dataset, names).items():
+        values = {f"R@{K}": value for K, value in recall.at.items()}
+        values["median"] = recall.median
         table[direction] = {
             name: number([value], value, value) for name, value in values.items()
         }

@@ -25,7 +25,7 @@ def features(dataset):
 
 def test_the_largest_number_of_epochs_that_fits_is_taken():
     # 4 trials of 1 epoch and 1 training of 3: 7 passes of 100 s, 70 % of 1,077 s.
-    plan = dataclasses.replace(PLAN, minutes=700 / 60 / 0.65)
+    plan = dataclasses.replace(PLAN, minutes=700 / 60 / 0.7)
     assert plan.trials == 4
     assert fit_epochs(plan, [60, 40], seeds=1).epochs == 3
     just_less = dataclasses.replace(plan, minutes=plan.minutes * 0.999)
@@ -34,7 +34,7 @@ def test_the_largest_number_of_epochs_that_fits_is_taken():
 
 def test_more_seeds_leave_room_for_fewer_epochs():
     # 4 trials of 1 epoch and 2 trainings of 3: 10 passes.
-    plan = dataclasses.replace(PLAN, minutes=1000 / 60 / 0.65 + 1e-9)
+    plan = dataclasses.replace(PLAN, minutes=1000 / 60 / 0.7 + 1e-9)
     assert fit_epochs(plan, [100], seeds=2).epochs == 3
     assert fit_epochs(plan, [100], seeds=1).epochs == 5  # trials of 1 (1.25 rounded)
 
