@@ -57,10 +57,12 @@ class Page:
     ----------
     title : shown on top and as the window's title.
     summary : a sentence below the title.
+    style : CSS of this page alone, after what all pages share.
     """
 
-    def __init__(self, title: str, summary: str = "") -> None:
+    def __init__(self, title: str, summary: str = "", style: str = "") -> None:
         self.title = title
+        self.style = style
         self.parts = [
             f"<h1>{escape(title)}</h1>",
             f'<p class="soft">{escape(summary)}</p>',
@@ -79,7 +81,7 @@ class Page:
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
             f"{GENERATOR}\n"
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{escape(self.title)}</title>\n<style>{STYLE}</style></head>\n"
+            f"<title>{escape(self.title)}</title>\n<style>{STYLE}{self.style}</style></head>\n"
             "<body>\n" + "\n".join(self.parts) + "\n</body></html>\n"
         )
 

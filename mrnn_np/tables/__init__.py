@@ -6,10 +6,13 @@
     scores       a trained model's captions, scores and ranks
     baselines    rows without a training: people, neighbours, chance
     results      the folder that keeps all of it, so that a stopped run goes on
+    work         all of this, row after row
+
     published    what the papers print
     layout       which rows and columns make which table
-    text, page   the tables to read and to look at
-    claims       which conclusions of the paper hold here
+    text, page   the tables to read and to look at (style, whiskers, gallery)
+    conclusions  what the paper concludes, as comparisons of rows
+    claims       which of it holds here (evidence, paired)
 
 Knows: the race. Does not know: how a model works, is trained, decodes or is scored.
 """
