@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         plan = agreed_plan(args, found, dataset, features, regions, results)
         material = Material(dataset, features, regions, plan)
         if found is None:
-            material = begin(material, rows, args.seeds, results)
+            material = begin(material, rows, args, results)
         after_each = functools.partial(write_tables, material, results)
         do_rows(material, rows, results, args.seeds, args.full, after_each)
         text = write_tables(material, results)
@@ -178,7 +178,10 @@ def agreed_plan(
 
 
 def begin(
-    material: "Material", rows: "Sequence[Row]", seeds: int, results: "ResultsFolder"
+    material: "Material",
+    rows: "Sequence[Row]",
+    args: argparse.Namespace,
+    results: "ResultsFolder",
 ) -> "Material":
     """Fix the epochs of all rows, and keep the plan."""
     import dataclasses
@@ -188,9 +191,22 @@ def begin(
 
     plan = material.plan
     if trained(rows):
-        plan = plan_epochs(material, rows, seeds)
+        plan = plan_epochs(material, rows, args.seeds)
+    plan = dataclasses.replace(plan, command=command_line(args, material.dataset))
     results.save_plan(plan)
     return dataclasses.replace(material, plan=plan)
+
+
+def command_line(args: argparse.Namespace, dataset: "CaptionDataset") -> str:
+    """Return the command as others would give it: without paths of this machine."""
+    words = ["mrnn-np tables", dataset.name]
+    budget = args.budget
+    words += [
+        f"--budget {budget if budget == 'small' else format(budget, 'g')}"
+    ] * bool(budget)
+    words += [f"--rows {args.rows}"] * bool(args.rows)
+    words += [f"--seeds {args.seeds}"] * (args.seeds > 1)
+    return " ".join(words + ["--full"] * args.full)
 
 
 def write_tables(material: "Material", results: "ResultsFolder") -> str:

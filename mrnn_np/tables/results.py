@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from mrnn_np.metrics.results import read_results, write_results
+from mrnn_np.report import page_output
 from mrnn_np.runtime.errors import InputError
-from mrnn_np.runtime.outputs import Output as Output
-from mrnn_np.runtime.outputs import json_output, write_json
+from mrnn_np.runtime.outputs import Output, json_output, write_json
 from mrnn_np.runtime.untrusted import check_kind, parse_json, read_bounded, take
 from mrnn_np.tables.plan import Plan
 
 VERSION = 1
+TEXT = rb"dev of [^\n]* images, [^\n]*\n"  # how tables.txt begins (text.py)
 PLAN, ROW, TABLES = "tables plan", "table row", "tables"
 LARGEST_FILE = 32 << 20  # bytes; a row of 1,000 images has 60 kB
 
@@ -61,6 +62,8 @@ class ResultsFolder:
         return [
             json_output(self.plan_file, "--out", PLAN, ()),
             json_output(self.tables_file("json"), "--out", TABLES, ()),
+            Output(self.tables_file("txt"), "--out", "a text of tables", TEXT),
+            page_output(self.tables_file("html"), "--out"),
         ]
 
     # --- the plan -----------------------------------------------------------------

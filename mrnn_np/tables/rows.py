@@ -26,8 +26,7 @@ class Row:
 
     Fields
     ------
-    name : unique, as ``--rows`` takes it.
-    title : as the tables show it.
+    name : unique, as ``--rows`` takes it; its title stands in layout.py.
     model : name in the registry; "" for a baseline, which is not trained.
     choices : fields of the model's config that differ from their defaults.
     of : the row whose training this one shares, and whose model it decodes otherwise.
@@ -38,7 +37,6 @@ class Row:
     """
 
     name: str
-    title: str
     model: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
     of: str = ""
@@ -49,48 +47,42 @@ class Row:
 
 
 LRCN_SIZES = {"embedding_size": 256, "recurrent_size": 256}
-SHARED = "m-RNN-shared"
+OF_SHARED: dict[str, Any] = {"model": "mrnn", "of": "mrnn-shared", "meteor": True}
 ROWS = (
-    Row("random", "Random", ranks=True),
-    Row("human", "Human", meteor=True),
-    Row("nearest-neighbour", "Nearest neighbour"),
-    Row("mrnn", "m-RNN", "mrnn", ranks=True, meteor=True),
-    Row("mrnn-greedy", "m-RNN, greedy", "mrnn", of="mrnn", decoding="greedy",
-        meteor=True),
-    Row("rnn-base", "RNN-Base (no image)", "rnn-base"),
-    Row("mlbl-b", "MLBL-B", "mlbl-b"),
-    Row("mlbl-f", "MLBL-F", "mlbl-f"),
-    Row("rvr", "RVR", "rvr", ranks=True),
-    Row("deepvs", "DeepVS", "deepvs"),
-    Row("nic", "NIC", "nic", ranks=True),
-    Row("lrcn", "LRCN, 2 layers", "lrcn", LRCN_SIZES, ranks=True),
-    Row("dmsm", "DMSM", "dmsm", ranks=True),
-    Row("deepfe", "DeepFE", "deepfe", ranks=True, regions=True),
-    Row("deepvs-align", "DeepVS, alignment", "deepvs-align", ranks=True, regions=True),
-    Row("mnlm-rank", "MNLM, ranking", "mnlm-rank", ranks=True),
-    Row("no-emb-input", "NoEmbInput", "no-emb-input"),
-    Row("one-layer-emb", "OneLayerEmb", "one-layer-emb"),
-    Row("emb-one-input", "EmbOneInput", "emb-one-input"),
-    Row("vis-in-rnn", "visInRnn", "vis-in-rnn"),
-    Row("vis-in-rnn-both", "visInRnn-both", "vis-in-rnn-both"),
-    Row("vis-in-rnn-both-shared", "visInRnn-both-shared", "vis-in-rnn-both-shared"),
-    Row("mrnn-128", "m-RNN", "mrnn", {"recurrent_size": 128}),
-    Row("mrnn-512", "m-RNN", "mrnn", {"recurrent_size": 512}),
-    Row("mrnn-gru", "m-RNN, GRU", "mrnn", {"cell": "gru"}),
-    Row("mrnn-lstm", "m-RNN, LSTM", "mrnn", {"cell": "lstm"}),
-    Row("lrcn-unfactored", "LRCN, 2 layers, not factored", "lrcn",
-        {**LRCN_SIZES, "factored": False}),
-    Row("lrcn-4", "LRCN, 4 layers", "lrcn", {**LRCN_SIZES, "recurrent_layers": 4}),
-    Row("mrnn-shared", SHARED, "mrnn", {"tied": True}, ranks=True, meteor=True),
-    Row("mrnn-shared-bleu", f"{SHARED} + NNref-BLEU", "mrnn", of="mrnn-shared",
-        decoding="bleu", meteor=True),
-    Row("mrnn-shared-cider", f"{SHARED} + NNref-CIDEr", "mrnn", of="mrnn-shared",
-        decoding="cider", meteor=True),
-    Row("mrnn-shared-bleu-oracle", f"{SHARED} + oracle BLEU", "mrnn",
-        of="mrnn-shared", decoding="bleu oracle", meteor=True),
-    Row("mrnn-shared-cider-oracle", f"{SHARED} + oracle CIDEr", "mrnn",
-        of="mrnn-shared", decoding="cider oracle", meteor=True),
-)  # fmt: skip
+    Row("random", ranks=True),
+    Row("human", meteor=True),
+    Row("nearest-neighbour"),
+    Row("mrnn", "mrnn", ranks=True, meteor=True),
+    Row("mrnn-greedy", "mrnn", of="mrnn", decoding="greedy", meteor=True),
+    Row("rnn-base", "rnn-base"),
+    Row("mlbl-b", "mlbl-b", ranks=True),
+    Row("mlbl-f", "mlbl-f", ranks=True),
+    Row("rvr", "rvr", ranks=True),
+    Row("deepvs", "deepvs", ranks=True),
+    Row("nic", "nic", ranks=True),
+    Row("lrcn", "lrcn", LRCN_SIZES, ranks=True),
+    Row("dmsm", "dmsm", ranks=True),
+    Row("deepfe", "deepfe", ranks=True, regions=True),
+    Row("deepvs-align", "deepvs-align", ranks=True, regions=True),
+    Row("mnlm-rank", "mnlm-rank", ranks=True),
+    Row("no-emb-input", "no-emb-input"),
+    Row("one-layer-emb", "one-layer-emb"),
+    Row("emb-one-input", "emb-one-input"),
+    Row("vis-in-rnn", "vis-in-rnn"),
+    Row("vis-in-rnn-both", "vis-in-rnn-both"),
+    Row("vis-in-rnn-both-shared", "vis-in-rnn-both-shared"),
+    Row("mrnn-128", "mrnn", {"recurrent_size": 128}),
+    Row("mrnn-512", "mrnn", {"recurrent_size": 512}),
+    Row("mrnn-gru", "mrnn", {"cell": "gru"}),
+    Row("mrnn-lstm", "mrnn", {"cell": "lstm"}),
+    Row("lrcn-unfactored", "lrcn", {**LRCN_SIZES, "factored": False}),
+    Row("lrcn-4", "lrcn", {**LRCN_SIZES, "recurrent_layers": 4}),
+    Row("mrnn-shared", "mrnn", {"tied": True}, ranks=True, meteor=True),
+    Row("mrnn-shared-bleu", decoding="bleu", **OF_SHARED),
+    Row("mrnn-shared-cider", decoding="cider", **OF_SHARED),
+    Row("mrnn-shared-bleu-oracle", decoding="bleu oracle", **OF_SHARED),
+    Row("mrnn-shared-cider-oracle", decoding="cider oracle", **OF_SHARED),
+)
 
 
 def chosen_rows(names: str | None) -> list[Row]:

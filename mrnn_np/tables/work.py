@@ -127,7 +127,6 @@ def make_row(
     entry: Entry = {
         "plan": material.plan.fingerprint(),
         "row": row.name,
-        "title": row.title,
         "reason": None,
         "model": row.model or None,
         "config": None,

@@ -7,11 +7,16 @@ import pytest
 from mrnn_np.models import model_class
 from mrnn_np.models.registry import MODELS
 from mrnn_np.runtime.errors import WrongUse
+from mrnn_np.tables.layout import TITLES
 from mrnn_np.tables.rows import ROWS, chosen_rows, config_of, trained
 
 
 def test_every_model_of_the_registry_is_a_row():
     assert {row.model for row in trained(ROWS)} == set(MODELS)
+
+
+def test_every_row_has_a_title():
+    assert {row.name for row in ROWS} == set(TITLES)
 
 
 def test_names_are_unique_and_sources_come_first():

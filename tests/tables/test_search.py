@@ -64,7 +64,7 @@ def test_rates_are_tried_first_then_dropouts_with_the_best(material, losses, tmp
 def test_a_trial_that_diverges_is_noted_and_the_others_go_on(
     material, losses, tmp_path
 ):
-    table, asked = losses
+    table, _asked = losses
     table |= {(1e-3, 0.5): 3.0, (4e-3, 0.5): None, (1e-3, 0.1): 1.0}
     trials = search(MRNN, material, tmp_path)
     assert [trial["dev_loss"] for trial in trials] == [3.0, None, 1.0]
@@ -149,7 +149,7 @@ def test_another_seed_is_another_training(material, tmp_path):
 def test_a_damaged_file_of_trials_is_refused(material, tmp_path, content):
     text = content.replace("PLAN", material.plan.fingerprint())
     (tmp_path / "search.json").write_text(text)
-    with pytest.raises(InputError, match="search.json"):
+    with pytest.raises(InputError, match=r"search\.json"):
         search(MRNN, material, tmp_path)
 
 
@@ -165,7 +165,7 @@ def test_an_epoch_takes_as_many_steps_as_it_has(material, monkeypatch):
 def test_a_row_that_does_not_fit_the_features_is_named(material):
     row = dataclasses.replace(BY_NAME["deepfe"], choices={"regions": 7})
     config = training_config(material.plan, 1, 1e-3)
-    with pytest.raises(InputError, match="the row deepfe: .*7 regions"):
+    with pytest.raises(InputError, match=r"the row deepfe: .*7 regions"):
         prepared(row, material, config, 0.5)
 
 
