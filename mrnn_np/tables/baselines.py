@@ -25,6 +25,9 @@ from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.progress import progress
 
 ROUNDS = 5  # sentences an image has in nearly all data sets
+# The best by BLEU-4 / CIDEr of five settings tried on Flickr8k dev, with features of
+# EfficientNet-Lite0: .149 / .417. With 20, 50 in place of 60, 125 it was .136 / .410,
+# with 40, 25 .133 / .393, with 40, 75 .141 / .414, with 60, 200 .147 / .416.
 NEIGHBOURS = 60  # k
 VOTES = 125  # m
 
@@ -109,7 +112,8 @@ def neighbour_captions(
     Parameters
     ----------
     features : of these images and of the training images.
-    k, m : neighbours and votes.
+    k, m : neighbours and votes. 1,000 images take half a minute: there are 90,000
+        pairs of captions for each.
 
     Returns image name -> caption, as it was written.
     """

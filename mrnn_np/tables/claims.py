@@ -32,6 +32,15 @@ from mrnn_np.tables.paired import Difference
 
 HOLDS, FAILS, OPEN, ABSENT = "holds", "does not hold", "undecided", "not measured"
 VERDICTS = (HOLDS, FAILS, OPEN, ABSENT)
+CLAIMS_TITLE = "What the paper concludes, and whether it holds here"
+CLAIMS_TEXT = (
+    "A comparison holds where its whole 95 % interval says so, does not hold where all "
+    "of it says the contrary, and is undecided between. The interval is that of the "
+    "difference on samples of the same images. Where a number of seeds is named, the interval is "
+    "widened by their spread; where none is, each row was trained once, and nobody "
+    "knows what another seed would give. Of twenty differences that are only luck, one "
+    "leaves its interval."
+)
 
 
 def judge(
@@ -48,11 +57,13 @@ def judge(
     ----------
     rows : as rows/NAME.json holds them. For perplexity they have "nats" and "tokens"
         (a number an image), for retrieval "ranks" in each direction (a number a query,
-        image by image, as many sentences for each), all of the first seed.
+        image by image) and beside the directions "owner", the image of each sentence,
+        unless every image has as many; all of the first seed.
     dataset : people's sentences of these images.
     captions : row -> image name -> caption, of the first seed.
     rng : draws the samples; comparisons of as many images have the same.
-    with_meteor : also compare METEOR, which starts Java.
+    with_meteor : also compare METEOR, which starts Java, twice for each sentence that
+        an image has.
 
     Returns
     -------
@@ -98,15 +109,16 @@ def judge_pair(
         return {**named, "verdict": ABSENT, "sentence": sentence, "reason": reason}
     named["gallery"] = gallery
     verdict = verdict_of(found.low, found.high, claim.test, claim.margin)
+    share = passing(found.samples, claim.test, claim.margin)
     return {
         **named,
         "verdict": verdict,
-        "sentence": sentence_of(named, found, verdict, seeds),
+        "sentence": sentence_of(named, found, verdict, share, seeds),
         "values": [found.first, found.second],
         "difference": found.value,
         "low": found.low,
         "high": found.high,
-        "share": passing(found.samples, claim.test, claim.margin),
+        "share": share,
         "images": found.images,
         "seeds": seeds,
     }
@@ -143,10 +155,17 @@ def passing(samples: np.ndarray, test: str, margin: float) -> float:
 
 
 def sentence_of(
-    named: Mapping[str, str], found: Difference, verdict: str, seeds: Sequence[int]
+    named: Mapping[str, str],
+    found: Difference,
+    verdict: str,
+    share: float,
+    seeds: Sequence[int],
 ) -> str:
     """Say what was compared, what came out, and whose luck the interval knows."""
     metric = named["metric"]
+    how = verdict
+    if verdict == OPEN and max(seeds) == 1:
+        how += f" ({100 * share:.0f} % of the samples say it holds)"
     one, other = TITLES[named["first"]], TITLES[named["second"]]
     luck = f", {max(seeds)} seeds" if max(seeds) > 1 else ""
     numbers = (found.value, found.low, found.high)
@@ -154,15 +173,15 @@ def sentence_of(
         d, low, high = (f"{math.exp(min(value, 99)):.3g}" for value in numbers)
         return (
             f"From {one} to {other} BLEU-4 falls by {d} times the factor by which "
-            f"perplexity rises ({low} to {high}{luck}): {verdict}."
+            f"perplexity rises ({low} to {high}{luck}): {how}."
         )
     key = metric
     for direction in DIRECTIONS:
         key = key.removeprefix(f"{direction} ")
     d, low, high = (("+" if v >= 0 else "") + write(key, v) for v in numbers)
-    among = f" among {named['gallery']} images" if named["gallery"] else ""
+    among = f" among {int(named['gallery']):,} images" if named["gallery"] else ""
     return (
         f"{metric}{among}: {one} {write(key, found.first)}, {other} "
-        f"{write(key, found.second)}, a difference of {d} ({low} to {high}{luck}): "
-        f"{verdict}."
+        f"{write(key, found.second)}, difference {d} ({low} to {high}{luck}): "
+        f"{how}."
     )

@@ -72,13 +72,16 @@ class Bench:
         self.rating = functools.cache(self._rating)
         self.draw = functools.cache(lambda N: bootstrap.draw(N, rng))
 
-    def _rating(self, row: str, names: tuple[str, ...], held_out: bool) -> Rating:
+    def _rating(
+        self, row: str, names: tuple[str, ...], held_out: bool, meteor: bool
+    ) -> Rating:
+        meteor &= self.with_meteor
         if row == PEOPLE:
-            return held_out_rating(self.dataset, names, None, self.with_meteor)
+            return held_out_rating(self.dataset, names, None, meteor)
         given = {name: self.captions[row][name] for name in names}
         if held_out:
-            return held_out_rating(self.dataset, names, given, self.with_meteor)
-        return rate_captions(self.dataset, given, self.with_meteor)
+            return held_out_rating(self.dataset, names, given, meteor)
+        return rate_captions(self.dataset, given, meteor)
 
     def compare(
         self, first: str, second: str, metric: str
@@ -172,16 +175,28 @@ class Bench:
                 raise Absent(f"{TITLES[row]} has no perplexity of each image")
             return of_part(perplexity_part(np.array(nats), np.array(tokens)))
         if gallery:
-            way = self.rows[row]["retrieval"][gallery][direction_of(metric)]
-            N, queries = int(gallery), len(way["ranks"])
-            if queries % N:
-                raise Absent("images with different numbers of sentences")
-            owner = np.repeat(np.arange(N), queries // N)
-            return of_ranks(way["ranks"], owner, N)[metric.split()[-1]]
-        found = of_rating(self.rating(row, names, held_out), metric)
+            return self.recall(row, metric, gallery)
+        rating = self.rating(row, names, held_out, metric == "METEOR")
+        found = of_rating(rating, metric)
         if found is None:
             raise Absent(f"{metric} was not computed")
         return found
+
+    def recall(self, row: str, metric: str, gallery: str) -> Evidence:
+        """Return R@K of a row, or raise Absent."""
+        found = self.rows[row]["retrieval"][gallery]
+        direction = direction_of(metric)
+        ranks = found[direction]["ranks"]
+        N, queries = int(gallery), len(ranks)
+        if queries == N:
+            owner = np.arange(N)
+        elif "owner" in found:
+            owner = np.array(found["owner"])
+        elif queries % N == 0:
+            owner = np.repeat(np.arange(N), queries // N)
+        else:
+            raise Absent("it is not known which sentence belongs to which image")
+        return of_ranks(ranks, owner, N)[metric.split()[-1]]
 
     def seeds(self, row: str, metric: str, gallery: str) -> list[float]:
         """Return a row's values of a metric, one a seed; none without a training."""

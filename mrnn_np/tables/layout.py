@@ -333,20 +333,18 @@ def footnotes(filled: Sequence[Filled]) -> dict[str, str]:
     return letters
 
 
-def summary(plan: Plan) -> str:
+def summary(plan: Plan, rows: Sequence[Row]) -> str:
     """Say in a line what all rows share."""
-    extractor = plan.get("extractor") or {}
+    trials = len(plan.get("learning_rates", ())) + len(plan.get("dropouts", ())) - 1
+    seeds = max((len(row.get("seeds") or ()) for row in rows), default=0)
     facts = [
-        f"{plan.get('split')} of {plan['dataset']}",
-        f"{plan.get('images')} images",
-        f"features of {extractor.get('name')}" if extractor.get("name") else "",
-        f"{plan['epochs']} epochs" if plan.get("epochs") else "",
-        f"batches of {plan['batch_size']}" if plan.get("batch_size") else "",
-        f"best of {len(plan['trials'])} learning rates and dropouts"
-        if plan.get("trials")
+        f"{plan.get('split', 'dev')} of {plan['dataset']}",
+        f"{plan['images']:,} images",
+        f"{plan['epochs']} epochs a row" if "epochs" in plan else "",
+        f"batches of {plan['batch_size']}" if "batch_size" in plan else "",
+        f"the best of {trials} trials of learning rate and dropout"
+        if trials > 0
         else "",
-        f"{plan['seeds']} seed{'s' if plan['seeds'] > 1 else ''} a row"
-        if plan.get("seeds")
-        else "",
+        f"up to {seeds} seeds a row" if seeds > 1 else "one seed a row",
     ]
     return ", ".join(filter(None, facts))

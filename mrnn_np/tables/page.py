@@ -7,6 +7,7 @@ a column.
 Knows: HTML. Does not know: what stands in the tables (layout.py), who measured.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
@@ -14,7 +15,7 @@ from typing import Any
 
 from mrnn_np.report import Page
 from mrnn_np.report import table as plain_table
-from mrnn_np.tables.claims import VERDICTS
+from mrnn_np.tables.claims import CLAIMS_TEXT, CLAIMS_TITLE, VERDICTS
 from mrnn_np.tables.gallery import Pictures, caption_gallery
 from mrnn_np.tables.layout import (
     TITLES,
@@ -59,12 +60,11 @@ def tables_page(
     """
     filled = fill(plan, rows)
     letters = footnotes(filled)
-    page = Page("The paper's tables, measured here", summary(plan), TABLES_STYLE)
+    page = Page("The paper's tables, measured here", summary(plan, rows), TABLES_STYLE)
     if plan.get("command"):
         page.parts.append(f"<p><code>{escape(plan['command'])}</code></p>")
     if claims:
-        page.section("What the paper concludes, and whether it holds here", "",
-                     claims_html(claims))  # fmt: skip
+        page.section(CLAIMS_TITLE, CLAIMS_TEXT, claims_html(claims))
     page.section("How to read the tables", LEGEND, legend())
     for table in filled:
         page.section(table.title, table.table.text, table_html(table, letters))
@@ -138,8 +138,10 @@ def table_html(filled: Filled, letters: Mapping[str, str]) -> str:
         for i in range(len(columns))
     ]
     body = "".join(line_html(line, scales, letters) for line in filled.lines)
+    parts = "".join(f'<colgroup span="{count}"></colgroup>' for _, count in groups)
     return (
-        f'<div class="scroll"><table class="scores"><thead>{head}<tr><th></th>{titles}'
+        '<div class="scroll"><table class="scores"><colgroup span="1"></colgroup>'
+        f"{parts}<thead>{head}<tr><th></th>{titles}"
         f"</tr></thead><tbody>{body}</tbody></table></div>{missing}"
     )
 
@@ -199,7 +201,7 @@ def claim_html(claim: Claim) -> str:
     """Return a conclusion, its verdict, and the comparisons behind it."""
     comparisons = claim["comparisons"]
     ends = [abs(c[key]) for c in comparisons for key in ("low", "high") if key in c]
-    reach = max([*ends, claim["margin"]], default=0.0)
+    reach = max([*filter(math.isfinite, ends), claim["margin"]])
     lines = "".join(
         f"<li>{difference_whisker(one, claim['margin'], claim['test'], reach)}"
         f"<span>{escape(one['sentence'])}</span></li>"

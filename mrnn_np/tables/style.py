@@ -14,11 +14,14 @@ body { max-width: 78rem; } code { font-size: .9rem; overflow-wrap: anywhere; }
 .scores tbody th { position: sticky; left: -1.25rem; background: var(--paper);
   padding-left: .2rem; min-width: 9rem; max-width: 14rem; }
 .scores th.group { text-align: center; border-bottom-color: var(--soft); }
-.scores td { padding-right: .6rem; white-space: nowrap; }
+.scores td, .scores th.number { padding-right: .8rem; }
+.scores td { white-space: nowrap; }
 .measured { display: block; line-height: 1.3; }
 .failed { display: block; font-weight: normal; font-size: .85rem; color: var(--no);
   overflow-wrap: anywhere; }
 svg.whisker { display: block; margin: .05rem 0 .1rem auto; overflow: visible; }
+.claim svg.whisker { margin-left: 0; } sup { line-height: 0; }
+.scores colgroup + colgroup + colgroup { border-left: 1px solid var(--line); }
 .published, .published td, .legend i { color: var(--second); font-style: italic;
   font-size: .85rem; } .published a { color: inherit; text-decoration: none; }
 i.published { display: block; line-height: 1.3; }
@@ -35,7 +38,7 @@ i.published { display: block; line-height: 1.3; }
 .verdict.not-measured { border-style: dashed; }
 .claim { display: grid; grid-template-columns: 8rem 1fr; gap: 0 1rem;
   border-top: 1px solid var(--line); padding: .6rem 0; align-items: baseline; }
-.claim > .verdict { justify-self: start; } .claim p { margin: 0; }
+.claim > .verdict { justify-self: start; } .claim p { margin: 0; max-width: none; }
 .claim ul { list-style: none; margin: .2rem 0 0; padding: 0; font-size: .88rem;
   color: var(--soft); }
 .claim li { display: grid; grid-template-columns: 168px 1fr; gap: .8rem;

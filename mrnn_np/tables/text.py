@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from mrnn_np.tables.claims import VERDICTS
+from mrnn_np.tables.claims import CLAIMS_TEXT, CLAIMS_TITLE, VERDICTS
 from mrnn_np.tables.layout import (
     Cell,
     Column,
@@ -41,7 +41,7 @@ def tables_text(plan: Plan, rows: Sequence[Row], claims: Sequence[Claim]) -> str
     """
     filled = fill(plan, rows)
     letters = footnotes(filled)
-    parts = ["\n".join(wrapped(summary(plan)))]
+    parts = ["\n".join(wrapped(summary(plan, rows)))]
     parts += [table_text(table, letters) for table in filled]
     if claims:
         parts.append(claims_text(claims))
@@ -132,7 +132,7 @@ def published_text(cell: Cell, letters: Mapping[str, str]) -> str:
 def claims_text(claims: Sequence[Claim]) -> str:
     """Return what the paper concludes, with the verdict of each."""
     counts = {v: sum(c["verdict"] == v for c in claims) for v in VERDICTS}
-    lines = ["What the paper concludes, and whether it holds here"]
+    lines = [CLAIMS_TITLE, *wrapped(CLAIMS_TEXT, "  ")]
     lines += wrapped(", ".join(f"{n} {v}" for v, n in counts.items() if n) + ".", "  ")
     for claim in claims:
         text = f"{claim['verdict'].upper()}: {claim['sentence']} ({claim['source']})"

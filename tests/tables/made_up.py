@@ -17,11 +17,11 @@ PLAN = {
     "split": "dev",
     "images": N,
     "gallery": 20,
-    "extractor": {"name": "lite0"},
     "epochs": 4,
     "batch_size": 128,
-    "trials": [[1e-3, 0.5], [5e-4, 0.3]],
-    "seeds": 2,
+    "learning_rates": [1e-3, 5e-4, 2e-3],
+    "dropouts": [0.5, 0.2],
+    "minutes": 150.0,
     "command": "mrnn-np tables flickr8k:DIR --features <F>",
 }
 
