@@ -8,7 +8,6 @@ Knows: what a scored row holds. Does not know: what is concluded.
 """
 
 import functools
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -111,9 +110,12 @@ class Bench:
         sign = -1 if metric == PERPLEXITY else 1
         with np.errstate(divide="ignore", invalid="ignore"):
             found = difference(one, other, self.draw(N), sign)
-        left, right = (self.seeds(row, metric, gallery) for row in pair)
-        same = training_of(first) == training_of(second)
-        found = with_seeds(found, left, right, sign, same)
+            left, right = (self.seeds(row, metric, gallery) for row in pair)
+            same = training_of(first) == training_of(second)
+            found = with_seeds(found, left, right, sign, same)
+        numbers = [found.value, found.low, found.high, *found.samples]
+        if not np.isfinite(numbers).all():  # the logarithm of a BLEU-4 of 0
+            raise Absent(f"{metric} is not finite")
         return found, [max(1, len(left)), max(1, len(right))], gallery
 
     def check(self, row: str) -> None:
@@ -208,7 +210,7 @@ class Bench:
             pairs = zip(
                 *(scores[key]["seeds"] for key in ("BLEU-4", PERPLEXITY)), strict=True
             )
-            return [math.log(bleu * surprise) for bleu, surprise in pairs]
+            return [float(np.log(bleu * surprise)) for bleu, surprise in pairs]
         if gallery:
             scores = found["retrieval"][gallery][direction_of(metric)]
         key = metric.split()[-1] if gallery else metric

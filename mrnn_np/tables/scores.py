@@ -184,7 +184,7 @@ def retrieval_numbers(
     """
     n = int(owner.max()) + 1
     drawn = bootstrap.draw(n, np.random.default_rng(SEED), RESAMPLES)
-    table: dict[str, Any] = {"sentences": len(owner)}
+    table: dict[str, Any] = {"sentences": len(owner), "owner": owner.tolist()}
     for direction, image_of in zip(DIRECTIONS, (np.arange(n), owner), strict=True):
         ranks = [run[direction] for run in runs]
         measured = [measures(one) for one in ranks]

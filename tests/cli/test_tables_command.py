@@ -8,6 +8,7 @@ import pytest
 from mrnn_np import data
 from mrnn_np.cli import main
 from mrnn_np.data import load_dataset
+from mrnn_np.runtime.progress import json_text
 from mrnn_np.tables import plan as plan_module
 
 ROWS = "random,human,mrnn,mrnn-greedy,rnn-base,dmsm"
@@ -39,11 +40,12 @@ def tables(out, *more, rows=ROWS) -> int:
 
 @pytest.fixture
 def done(tmp_path):
-    assert tables(tmp_path, "--budget", "0.001") == 0
+    assert tables(tmp_path, "--budget", "1e-6") == 0
     return tmp_path
 
 
 def test_a_whole_run_and_what_it_leaves(done, capsys):
+    assert tables(done) == 0  # nothing to do but to show it
     text = capsys.readouterr().out
     assert "Table 1. Retrieval among 10 images and 50 sentences" in text
     assert "RNN-Base" in text and "HOLDS" in text
@@ -53,7 +55,7 @@ def test_a_whole_run_and_what_it_leaves(done, capsys):
     assert [row["row"] for row in everything["rows"]] == ROWS.split(",")
     assert everything["plan"]["epochs"] == 1  # the least, whatever the budget
     assert everything["plan"]["command"] == (
-        f"mrnn-np tables scenes --budget 0.001 --rows {ROWS}"
+        f"mrnn-np tables scenes --budget 1e-06 --rows {ROWS}"
     )
     page = (done / "tables.html").read_text()
     assert page.count("<img") == 12 and "m-RNN" in page
@@ -81,7 +83,7 @@ def one_line(capsys) -> str:
 
 def test_other_budgets_features_and_data_are_refused(done, tmp_path, capsys):
     assert tables(done, "--budget", "5") == 1
-    assert "begun with a budget of 0.001 minutes" in one_line(capsys)
+    assert "begun with a budget of 1e-06 minutes" in one_line(capsys)
     assert tables(done, "--budget", "small") == 1
     assert "leave out --budget, or choose another folder" in one_line(capsys)
     other = tmp_path / "other.npz"
@@ -93,7 +95,7 @@ def test_other_budgets_features_and_data_are_refused(done, tmp_path, capsys):
         ("inputs", "0", "other captions or features"),
         ("dataset", "flickr8k", "holds the tables of flickr8k, not of scenes"),
     ):
-        plan.write_text(json.dumps({**described, key: value}))
+        plan.write_text(json_text({**described, key: value}))
         assert tables(done) == 1
         assert message in one_line(capsys)
 
