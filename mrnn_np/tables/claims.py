@@ -166,7 +166,7 @@ def sentence_of(
     metric = named["metric"]
     how = verdict
     if verdict == OPEN and max(seeds) == 1:
-        how += f" ({100 * share:.0f} % of the samples say it holds)"
+        how += f" ({100 * share:.0f} % of samples in favour)"
     one, other = TITLES[named["first"]], TITLES[named["second"]]
     luck = f", {max(seeds)} seeds" if max(seeds) > 1 else ""
     numbers = (found.value, found.low, found.high)

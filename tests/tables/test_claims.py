@@ -230,5 +230,5 @@ def test_how_near_an_undecided_one_is():
     one = compared(judged(rows), "retrieval-over-rankers", "mrnn", "dmsm",
                    "image to sentence R@10")  # fmt: skip
     assert one["verdict"] == "undecided"
-    share = f"({100 * one['share']:.0f} % of the samples say it holds)"
+    share = f"({100 * one['share']:.0f} % of samples in favour)"
     assert one["sentence"].endswith(f"undecided {share}.")
