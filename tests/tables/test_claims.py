@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from made_up import PLAN, N, captioner, dataset, failed, few_captions, few_rows
 
+from mrnn_np.metrics.score import Rating, mean_part
+from mrnn_np.tables import evidence
+from mrnn_np.tables.baselines import held_out_rating
 from mrnn_np.tables.claims import VERDICTS, judge, together, verdict_of
 from mrnn_np.tables.conclusions import CLAIMS, PRODUCT
 from mrnn_np.tables.layout import TITLES
@@ -120,6 +123,32 @@ def test_one_seed_far_off_makes_a_clear_difference_undecided():
     mrnn["scores"]["BLEU-4"]["seeds"] = [0.6, 0.1]
     nic = compared(judged(rows), "captions-over-peers", "mrnn", "nic")
     assert nic["verdict"] == "undecided" and "2 seeds" in nic["sentence"]
+
+
+def test_meteor_is_computed_only_where_it_is_compared(monkeypatch):
+    asked = []
+
+    def recorded(data, names, captions, meteor):
+        asked.append((captions is None, meteor))
+        rating = held_out_rating(data, names, captions)
+        values = np.full(len(names), 0.3 if captions is None else 0.2)
+        part = mean_part({"METEOR": values})
+        return Rating(rating.images, (*rating.parts, part) if meteor else rating.parts)
+
+    monkeypatch.setattr(evidence, "held_out_rating", recorded)
+    data = dataset()
+    arguments = (PLAN, few_rows(), data, few_captions(data))
+    judge(*arguments, np.random.default_rng(0))
+    assert not any(meteor for _, meteor in asked)
+    asked.clear()
+    claims = judge(*arguments, np.random.default_rng(0), with_meteor=True)
+    expected = [
+        (people, meteor) for people in (False, True) for meteor in (False, True)
+    ]
+    assert sorted(asked) == expected  # each once
+    one = claims[-1]["comparisons"][-1]
+    assert (one["metric"], one["verdict"]) == ("METEOR", "holds")
+    assert one["difference"] == pytest.approx(0.1)
 
 
 def test_why_something_was_not_compared():
