@@ -49,6 +49,7 @@ TESTS = {
     "mrnn_np/metrics": ["tests/metrics"],
     "mrnn_np/retrieval": ["tests/retrieval"],
     "mrnn_np/training": ["tests/training"],
+    "mrnn_np/tables": ["tests/tables"],
     "tutorials/exercises/check.py": ["tests/test_tutorials.py"],
 }
 # All but the drivers that attack whole commands, which take minutes.

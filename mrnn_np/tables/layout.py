@@ -129,7 +129,8 @@ TABLES = (
         "Captioning",
         "Perplexity is over all people's sentences; the other scores compare one "
         "caption an image with them. Captions by a beam of 5 unless a row says "
-        "otherwise.",
+        "otherwise. Each of people's sentences is rated by the image's others, one "
+        "reference less than a model's captions have, which lowers that row a little.",
         (
             "human", "nearest-neighbour", "rnn-base", *PEERS, "dmsm",
             "mrnn-greedy", "mrnn",
@@ -152,7 +153,7 @@ TABLES = (
         "All metrics",
         "As MS COCO's test server prints them for five references an image (c5). The "
         "oracles choose among the beam's sentences by the image's own references: an "
-        "upper bound for reranking.",
+        "upper bound for reranking. People have one reference less, as in table 2.",
         (
             "human", "nearest-neighbour", "mrnn-greedy", "mrnn", "mrnn-shared",
             "mrnn-shared-bleu", "mrnn-shared-cider", "mrnn-shared-bleu-oracle",

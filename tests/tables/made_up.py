@@ -22,6 +22,7 @@ PLAN = {
     "learning_rates": [1e-3, 5e-4, 2e-3],
     "dropouts": [0.5, 0.2],
     "minutes": 150.0,
+    "fingerprint": "f",
     "command": "mrnn-np tables flickr8k:DIR --features <F>",
 }
 
