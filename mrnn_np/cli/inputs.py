@@ -28,6 +28,7 @@ def files_read(args: argparse.Namespace) -> list[Path]:
     this project, and so never replaced (`mrnn_np.runtime.outputs`).
     """
     from mrnn_np.features.joined import part_names
+    from mrnn_np.features.regions import SUFFIX
     from mrnn_np.runtime.storage import cache_folder, weights_folder
 
     options, paths = vars(args), []
@@ -36,9 +37,10 @@ def files_read(args: argparse.Namespace) -> list[Path]:
         paths += value if isinstance(value, list) else [value]
     for name in options.get("checkpoint") or ():
         paths += [name, weights_folder() / f"{name}.npz"]  # a file or a shipped model
-    cnn = options.get("cnn") or ""
-    for name in (cnn, *part_names(cnn)) if cnn else ():
-        paths += [name, cache_folder() / "cnn" / f"{name}.npz"]
+    given = options.get("cnn") or ""
+    for cnn in (given, *part_names(given)) if given else ():
+        for name in (cnn, cnn.removesuffix(SUFFIX)):
+            paths += [name, cache_folder() / "cnn" / f"{name}.npz"]
     for name in ("dataset", "rerank"):
         place = (options.get(name) or "").partition(":")[2]
         if place and not Path(place).is_dir():

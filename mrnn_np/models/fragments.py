@@ -52,7 +52,7 @@ class FragmentConfig(ModelConfig):
 
     embedding_size: int = 300  # E, of a word vector
     joint_size: int = 300  # F; the papers have about 1000
-    regions: int = 1  # B
+    regions: int = 1  # B; set from the features when a model is trained
     dropout_embedding: float = 0.5  # of the word vectors
     dropout_image: float = 0.5  # of the image feature
 
