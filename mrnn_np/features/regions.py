@@ -1,13 +1,13 @@
 """Regions of a picture: the cells of a 3 x 3 grid and the whole, side by side in a row.
 
-    features(I) = [cell 1, ..., cell 9, whole]        each the mean of C channels of a map
+    features(I) = [cell 1, ..., cell 9, whole]     each the mean of C channels of a map
 
-The name is a CNN's and ``:regions``, as in ``efficientnet_lite0:regions``. Where objects
-are is not asked: this is the plainest cut there is, in place of a detector's. The whole
-is what the CNN's own features are, or a part of them, where these are of the same map.
+The name is a CNN's and ``:regions``, as in ``efficientnet_lite0:regions``. Where
+objects are is not asked: this is the plainest cut there is, in place of a detector's.
+The whole is the CNN's own features, or a part of them, where these are of the same map.
 
-Rankers of fragments (models/fragments.py) compare every region with every word. How many
-regions a row has is a fact of the features: `identity.region_count` reads it.
+Rankers of fragments (models/fragments.py) compare every region with every word. How
+many regions a row has is a fact of the features: `identity.region_count` reads it.
 
 Knows: how a picture is cut, and what that is called. Does not know: layers, models.
 """

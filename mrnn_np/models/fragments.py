@@ -116,18 +116,29 @@ class FragmentRanker(Ranker):
         InputError : the features cannot be cut into so many regions.
         """
         c = self.config
-        size = c.image_size // c.regions
         if c.image_size % c.regions:
             raise InputError(
                 f"features of {c.image_size} numbers are not {c.regions} regions of "
                 "equal size: choose other `regions`, or features made of regions"
             )
         return {
-            # Shorter than usual: so a_ti begins near 1, of the size of the margin.
-            "Vi": normal(size, c.joint_size, (size * c.joint_size) ** -0.5),
+            "Vi": self.image_matrix(c.joint_size),
             "bi": zeros(c.joint_size),
             **self.text_parameters(),
         }
+
+    @property
+    def image_rows(self) -> int:
+        """How many features meet Vi together: those of one region, D / B."""
+        return self.config.image_size // self.config.regions
+
+    def image_matrix(self, columns: int) -> Parameter:
+        """Return a matrix for the features of a region, (D / B, columns).
+
+        Smaller than usual: so a_ti begins near 1, of the size of the margin.
+        """
+        rows = self.image_rows
+        return normal(rows, columns, (rows * columns) ** -0.5 / self.image_gain)
 
     def regions_forward(
         self, features: np.ndarray, rng: np.random.Generator | None = None
