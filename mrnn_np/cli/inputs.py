@@ -212,6 +212,31 @@ def load_scoring(
     return model, dataset, load_features(args.features, model)
 
 
+def images_of(
+    dataset: "CaptionDataset", split: str, features: "Features | None" = None
+) -> list[str]:
+    """Return the images of a split, with features those that could be read.
+
+    Raises
+    ------
+    InputError : there is none.
+    """
+    from mrnn_np.runtime.errors import InputError
+
+    names = dataset.split(split)
+    if not names:
+        raise InputError(f"{dataset.name}: the split {split!r} has no image")
+    if features is None:
+        return names
+    readable = [name for name in names if name not in features.failed]
+    if not readable:
+        raise InputError(
+            f"{features.source}: none of the {len(names)} images of the split "
+            f"{split!r} could be read; {names[0]}: {features.failed[names[0]]}"
+        )
+    return readable
+
+
 def together(names: Sequence[str | Path]) -> str:
     """Return the names as one line: of one file, its name."""
     return " + ".join(map(str, names))

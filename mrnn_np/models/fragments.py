@@ -158,9 +158,15 @@ class FragmentRanker(Ranker):
         v, _ = self.regions_forward(features)
         return v.reshape(len(features), -1)
 
-    def pair_scores(
-        self, features: np.ndarray, sentences: Sequence[Sequence[int]]
-    ) -> np.ndarray:
+    def embed_sentences(self, sentences: Sequence[Sequence[int]]) -> list[tuple]:
+        """Return blocks of sentences: their numbers, their words, and s (W, F)."""
+        found = []
+        for rows, batch in packed_blocks(sentences):
+            words = words_of(batch)
+            found.append((rows, words, self.words_forward(words)[0]))
+        return found
+
+    def scores(self, embedded: list[tuple], features: np.ndarray) -> np.ndarray:
         """Return the score of every sentence with every image; see `Ranker`.
 
         Of 5,000 sentences and 1,000 images with ten regions there are 550 million
@@ -168,10 +174,9 @@ class FragmentRanker(Ranker):
         """
         v, _ = self.regions_forward(features)
         B = self.config.regions
-        scores = np.empty((len(sentences), len(features)), v.dtype)
-        for rows, batch in packed_blocks(sentences):
-            words = words_of(batch)
-            s, _ = self.words_forward(words)
+        sentences = sum(len(rows) for rows, _, _ in embedded)
+        scores = np.empty((sentences, len(features)), v.dtype)
+        for rows, words, s in embedded:
             several = max(1, PRODUCTS // (B * max(len(s), 1)))  # images
             for begin in range(0, len(features), several):
                 some = slice(begin, begin + several)

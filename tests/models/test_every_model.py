@@ -78,7 +78,7 @@ def test_the_image_makes_a_difference_unless_the_model_is_blind(name):
 
 @pytest.mark.parametrize("name", [*EVERY, "deepfe regions", "deepvs-align regions"])
 def test_many_features_are_as_long_as_few(name):
-    """However many they are, features are at most 8 long, and weigh as much at first."""
+    """However many there are, they are at most 8 long, and weigh as much at first."""
     name, chosen = choices(name)
     weights, rng = [], np.random.default_rng(0)
     for together, length in ((16, 4), (64, 8), (1600, 8)):

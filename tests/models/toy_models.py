@@ -220,11 +220,14 @@ class TwoTowers(Ranker):
     def embed_images(self, features):
         return self.image_tower(features)[0]
 
-    def pair_scores(self, features, sentences):
+    def embed_sentences(self, sentences):
         batch = pack(sentences, np.zeros((len(sentences), 0)))
         u = np.empty((len(sentences), self.config.joint_size), self.dtype)
         u[batch.order] = self.text_tower(batch)[0]
-        return u @ self.embed_images(features).T
+        return u
+
+    def scores(self, embedded, features):
+        return embedded @ self.embed_images(features).T
 
     def loss_and_grads(self, batch, rng=None, buffers=None):
         buffers = buffers or Buffers()
