@@ -31,7 +31,7 @@ COMMANDS = {
     "weights": "list, fetch and convert pretrained CNN weights",
     "features": "compute the CNN features of a data set's images",
     "classify": "name the ImageNet classes of images (checks a CNN's weights)",
-    "train": "train an m-RNN on a data set and its features",
+    "train": "train a model, the m-RNN or another, on a data set and its features",
     "caption": "describe images in a sentence",
     "evaluate": "score a model, or a file of captions, on a data set",
     "rank": "recall and median rank of image and sentence retrieval",

@@ -15,6 +15,7 @@ from mrnn_np.cli.inputs import (
     add_features,
     beam_width,
     files_read,
+    images_of,
     load_scoring,
     together,
     workers_of,
@@ -175,8 +176,7 @@ def from_model(
     workers, folder = workers_of(args), parts_of(args)
     model, dataset, features = load_scoring(args)
     captioner = must_speak(model, together(args.checkpoint))
-    names = images_of(dataset, args.split)
-    names = [name for name in names if name not in features.failed]
+    names = images_of(dataset, args.split, features)
     others: dict[str, Rating] = {}
     if args.rerank:
         rating, captions, others = evaluate_reranked(
@@ -245,16 +245,6 @@ def from_file(
             f"{where} (the first is {missing[0]}): scored without them"
         )
     return rate_captions(dataset, captions, with_meteor=True), captions, dataset
-
-
-def images_of(dataset: "CaptionDataset", split: str) -> list[str]:
-    """Return the images of a split, of which there must be one."""
-    from mrnn_np.runtime.errors import InputError
-
-    names = dataset.split(split)
-    if not names:
-        raise InputError(f"{dataset.name}: the split {split!r} has no image")
-    return names
 
 
 def numbered(

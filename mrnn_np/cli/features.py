@@ -21,8 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cnn",
         metavar="NAME",
-        help="a pretrained network, a converted .npz, or scenes (no CNN); default: "
-        f"scenes for the data set scenes, otherwise {DEFAULT_CNN}",
+        help="a pretrained network, a converted .npz, or scenes (no CNN); NAME:regions "
+        "are the cells of a 3 x 3 grid and the whole image, for rankers of fragments; "
+        f"default: scenes for the data set scenes, otherwise {DEFAULT_CNN}",
     )
     parser.add_argument(
         "-o", "--output", metavar="F.npz", required=True, help="file to write"

@@ -31,6 +31,7 @@ def files_read(args: argparse.Namespace) -> list[Path]:
     this project, and so never replaced (`mrnn_np.runtime.outputs`).
     """
     from mrnn_np.features.joined import part_names
+    from mrnn_np.features.regions import SUFFIX
     from mrnn_np.runtime.storage import cache_folder, weights_folder
 
     options, paths = vars(args), []
@@ -39,9 +40,10 @@ def files_read(args: argparse.Namespace) -> list[Path]:
         paths += value if isinstance(value, list) else [value]
     for name in options.get("checkpoint") or ():
         paths += [name, weights_folder() / f"{name}.npz"]  # a file or a shipped model
-    cnn = options.get("cnn") or ""
-    for name in (cnn, *part_names(cnn)) if cnn else ():
-        paths += [name, cache_folder() / "cnn" / f"{name}.npz"]
+    given = options.get("cnn") or ""
+    for cnn in (given, *part_names(given)) if given else ():
+        for name in (cnn, cnn.removesuffix(SUFFIX)):
+            paths += [name, cache_folder() / "cnn" / f"{name}.npz"]
     for name in ("dataset", "rerank"):
         place = (options.get(name) or "").partition(":")[2]
         if place and not Path(place).is_dir():
@@ -211,6 +213,31 @@ def load_scoring(
     model = load_models(args.checkpoint)
     dataset = load_dataset(args.dataset)
     return model, dataset, load_features(args.features, model)
+
+
+def images_of(
+    dataset: "CaptionDataset", split: str, features: "Features | None" = None
+) -> list[str]:
+    """Return the images of a split, with features those that could be read.
+
+    Raises
+    ------
+    InputError : there is none.
+    """
+    from mrnn_np.runtime.errors import InputError
+
+    names = dataset.split(split)
+    if not names:
+        raise InputError(f"{dataset.name}: the split {split!r} has no image")
+    if features is None:
+        return names
+    readable = [name for name in names if name not in features.failed]
+    if not readable:
+        raise InputError(
+            f"{features.source}: none of the {len(names)} images of the split "
+            f"{split!r} could be read; {names[0]}: {features.failed[names[0]]}"
+        )
+    return readable
 
 
 def together(names: Sequence[str | Path]) -> str:

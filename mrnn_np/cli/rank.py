@@ -9,6 +9,7 @@ from mrnn_np.cli.inputs import (
     add_checkpoint,
     add_features,
     files_read,
+    images_of,
     load_scoring,
     positive,
     together,
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
 
     from mrnn_np.models import Ranker
     from mrnn_np.retrieval.protocol import retrieve
-    from mrnn_np.runtime.errors import InputError, WrongUse
+    from mrnn_np.runtime.errors import WrongUse
     from mrnn_np.runtime.machine import gemm_speed
     from mrnn_np.runtime.outputs import STDOUT, check_places
     from mrnn_np.runtime.progress import say
@@ -97,9 +98,7 @@ def run(args: argparse.Namespace) -> int:
     workers = workers_of(args)
     check_places(*outputs_of(args), inputs=files_read(args))
     model, dataset, features = load_scoring(args)
-    names = [n for n in dataset.split(args.split) if n not in features.failed]
-    if not names:
-        raise InputError(f"{args.dataset}: the split {args.split!r} has no image")
+    names = images_of(dataset, args.split, features)
     if args.report:
         dataset.images.open(names[0])  # better told now than after the work
     rng = np.random.default_rng(0)

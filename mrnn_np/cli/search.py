@@ -9,6 +9,7 @@ from mrnn_np.cli.inputs import (
     add_checkpoint,
     add_features,
     files_read,
+    images_of,
     load_scoring,
     positive,
     together,
@@ -106,11 +107,7 @@ def split_of(
     dataset: "CaptionDataset", features: "Features", args: argparse.Namespace
 ) -> list[str]:
     """Return the readable images of the split; refuse what would fail at the end."""
-    from mrnn_np.runtime.errors import InputError
-
-    names = [n for n in dataset.split(args.split) if n not in features.failed]
-    if not names:
-        raise InputError(f"{dataset.name}: the split {args.split!r} has no image")
+    names = images_of(dataset, args.split, features)
     if args.report:
         dataset.images.open(names[0])  # says so when the pictures did not come along
     return names

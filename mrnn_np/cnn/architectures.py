@@ -236,6 +236,15 @@ FEATURE_LAYERS = {
     "squeezenet1_1": (("fire9",),),
     "efficientnet_lite0": (("pool", "block15.expand_relu6", "block11.expand_relu6"),),
 }
+# The last layer that still knows where in the picture something is, and is no map of
+# classes: what regions are cut from. Of a file that ends before it, its last map.
+REGION_LAYERS = {
+    "alexnet": "pool5",
+    "vgg16": "pool5",
+    "vgg19": "pool5",
+    "squeezenet1_1": "fire9",
+    "efficientnet_lite0": "head_relu6",
+}
 # Pixels of the square for features, where it is not the one that a network classifies.
 # A network trained on random crops saw objects larger than a whole picture in the same
 # square shows them, and does better when the square is larger (Touvron et al. 2019,

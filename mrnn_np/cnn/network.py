@@ -6,14 +6,21 @@ Does not know: foreign weight formats (mrnn_np/convert), captions.
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from mrnn_np.cnn.architectures import FEATURE_LAYERS, FEATURE_SIZES, Layer, build
+from mrnn_np.cnn.architectures import (
+    FEATURE_LAYERS,
+    FEATURE_SIZES,
+    REGION_LAYERS,
+    Layer,
+    build,
+)
 from mrnn_np.cnn.graph import PlainEngine
 from mrnn_np.cnn.operations import WEIGHTED
+from mrnn_np.cnn.pooling import adaptive_average_pool
 from mrnn_np.cnn.preprocessing import Preprocessing, several
 from mrnn_np.cnn.shapes import output_shapes, weight_shapes
 from mrnn_np.runtime.errors import InputError
@@ -52,6 +59,7 @@ class CNN:
     weights : as given, float32. They cannot be written to, since a compiled network
         has a copy of its own: to change them, make another CNN of header and weights.
     feature_layers, feature_size : what `features` returns, and its length D.
+    region_layer, region_size : whose map `regions` cuts, and its channels C.
 
     Raises
     ------
@@ -82,6 +90,10 @@ class CNN:
         self.feature_layers = known[0] if known else self.layer_names[-1:]
         shapes = output_shapes(self.layers, self.feature_preprocessing.size)
         self.feature_size = sum(shapes[name][-1] for name in self.feature_layers)
+        maps = [name for name in self.layer_names if len(shapes[name]) == 3]
+        chosen = REGION_LAYERS.get(self.architecture)
+        self.region_layer = chosen if chosen in maps else maps[-1]
+        self.region_size = shapes[self.region_layer][-1]
 
     def preprocess(self, images: Iterable) -> np.ndarray:
         """Return the input (N, size, size, 3) float32 to classify a list of images.
@@ -161,17 +173,46 @@ class CNN:
 
         Returns (N, feature_size) float32.
         """
-        images = iter(several(images))
-        batches = iter(lambda: list(itertools.islice(images, batch_size)), [])
-        found = self._engine.map(self._describe, batches, self.feature_layers)
+        found = self._describe(images, self.feature_layers, _means, batch_size)
         none = np.empty((0, self.feature_size), np.float32)
         return np.concatenate([none, *found])
 
-    def _describe(self, images: list, team: Team) -> np.ndarray:
-        """Return the features of one batch, (B, feature_size)."""
-        x = self.feature_preprocessing(images, team)
-        outputs = self._outputs(x, self.feature_layers, _means, team)
-        return np.hstack(list(outputs.values()))
+    def regions(self, images: Iterable, grid: int) -> np.ndarray:
+        """Describe each image by the cells of a grid, and as a whole.
+
+        The map of `region_layer` is averaged over each cell (`adaptive_average_pool`),
+        then over all positions. Otherwise as `features`.
+
+        Returns (N, grid^2 + 1, region_size) float32: cells row by row, then the whole.
+        """
+
+        def cut(x: np.ndarray) -> np.ndarray:
+            cells = adaptive_average_pool(x, grid)
+            cells = cells.reshape(len(x), grid**2, -1)  # (N, grid, grid, C) -> rows
+            return np.concatenate([cells, _means(x)[:, None]], axis=1)
+
+        found = self._describe(images, (self.region_layer,), cut, BATCH)
+        none = np.empty((0, grid**2 + 1, self.region_size), np.float32)
+        return np.concatenate([none, *found])
+
+    def _describe(
+        self,
+        images: Iterable,
+        layers: tuple[str, ...],
+        result: Callable[[np.ndarray], np.ndarray],
+        batch_size: int,
+    ) -> Iterator[np.ndarray]:
+        """Yield ``result(output)`` of layers, side by side, of a batch at a time."""
+        images = iter(several(images))
+        batches = iter(lambda: list(itertools.islice(images, batch_size)), [])
+
+        def one(batch: list, team: Team) -> np.ndarray:
+            x = self.feature_preprocessing(batch, team)
+            return np.concatenate(
+                [*self._outputs(x, layers, result, team).values()], -1
+            )
+
+        return self._engine.map(one, batches, layers)
 
     def classify(self, images: Iterable) -> np.ndarray:
         """Return the probability of each of the 1000 ImageNet classes.

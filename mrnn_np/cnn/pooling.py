@@ -63,6 +63,30 @@ def global_average_pool(x: np.ndarray) -> np.ndarray:
     return x.mean(axis=(1, 2))
 
 
+def adaptive_average_pool(x: np.ndarray, cells: int) -> np.ndarray:
+    """Return the means of a grid of cells that covers the map, (N, cells, cells, C).
+
+    Along an axis of length H, cell i goes from floor(i H / cells) up to, not including,
+    ceil((i + 1) H / cells), as in PyTorch. So all cells are about equally large, and
+    neighbours share a row where H is no multiple of `cells`: of 7 rows three cells have
+    0 1 2, 2 3 4 and 4 5 6.
+
+    Parameters
+    ----------
+    x : (N, H, W, C) float32 or float64, at least one pixel.
+    """
+    rows, columns = (
+        [(i * size // cells, -(-(i + 1) * size // cells)) for i in range(cells)]
+        for size in x.shape[1:3]
+    )
+    means = [
+        x[:, top:bottom, left:right].mean(axis=(1, 2))
+        for top, bottom in rows
+        for left, right in columns
+    ]
+    return np.stack(means, axis=1).reshape(len(x), cells, cells, x.shape[3])
+
+
 def _padded_windows(
     x: np.ndarray,
     kernel: int | Pair,

@@ -1,4 +1,4 @@
-"""Who turns a picture into numbers: a CNN, the built-in `scenes`, or several together.
+"""Who turns a picture into numbers: a CNN, its regions, `scenes`, or several together.
 
 An extractor has ``name``, ``sha256`` of its weights, ``feature_preprocessing``,
 ``feature_size`` and ``features(images) -> (N, D) float32``; a CNN also has the
@@ -14,15 +14,19 @@ from typing import Any
 
 from mrnn_np.features.identity import Extractor, identity
 from mrnn_np.features.joined import JoinedExtractor, part_identities, part_names
+from mrnn_np.features.regions import SUFFIX, RegionExtractor
 from mrnn_np.runtime.errors import InputError
 
 
 def load_extractor(name: str) -> Extractor:
     """Return an extractor: ``"scenes"``, a CNN's name or ``.npz`` file, or ``"a+b"``.
 
+    A CNN with ``":regions"`` behind it gives regions (see `regions.RegionExtractor`).
+
     Raises
     ------
-    InputError : see `mrnn_np.convert.load_cnn`, `joined.JoinedExtractor`.
+    InputError : see `mrnn_np.convert.load_cnn`, `joined.JoinedExtractor`; or regions
+        of what is no CNN.
     """
     if name == "scenes":
         from mrnn_np.data.scenes.features import SceneFeatures
@@ -32,6 +36,11 @@ def load_extractor(name: str) -> Extractor:
         return JoinedExtractor([load_extractor(part) for part in part_names(name)])
     from mrnn_np.convert import load_cnn
 
+    if name.endswith(SUFFIX) and not Path(name).is_file():
+        cnn = name.removesuffix(SUFFIX)
+        if cnn == "scenes":
+            raise InputError(f"{name}: only CNNs have a map to cut into regions")
+        return RegionExtractor(load_cnn(cnn))
     return load_cnn(name)
 
 

@@ -18,11 +18,15 @@ from mrnn_np.runtime.untrusted import check_kind, take
 if TYPE_CHECKING:
     from mrnn_np.cnn.preprocessing import Preprocessing
 
+MOST_REGIONS = 1 << 16  # of an image: far more than any detector finds
 LONGEST_NAME = 255  # characters of an extractor's name, which may become a file's
 
 
 class Extractor(Protocol):
-    """Who turns pictures into numbers: a `CNN`, `SceneFeatures`, `JoinedExtractor`."""
+    """Who turns pictures into numbers.
+
+    A `CNN`, `RegionExtractor`, `SceneFeatures` or `JoinedExtractor`.
+    """
 
     name: str
     sha256: str
@@ -57,6 +61,17 @@ def identity(extractor: Extractor) -> dict[str, Any]:
     }
 
 
+def region_count(whole: Mapping[str, Any]) -> int:
+    """Return how many regions of an image lie side by side in a row of features.
+
+    It stands in the preprocessing as "regions". Where it does not, and of joined
+    features, the whole image is the only region.
+
+    whole : what `identity` says of an extractor, or a file of features.
+    """
+    return 1 if "parts" in whole else whole["preprocessing"].get("regions", 1)
+
+
 def check_identity(value: Any, where: str) -> dict[str, Any]:
     """Return what a file says of an extractor, if it has the form of `identity`.
 
@@ -77,4 +92,10 @@ def check_identity(value: Any, where: str) -> dict[str, Any]:
         for name in take(value, "parts", dict, where):
             take(value["parts"], name, str, f"{where}: parts")
             take(value["preprocessing"], name, dict, f"{where}: preprocessing")
+    elif "regions" in value["preprocessing"]:
+        regions = take(
+            value["preprocessing"], "regions", int, f"{where}: preprocessing"
+        )
+        if not 1 <= regions <= MOST_REGIONS:
+            raise InputError(f"{where}: preprocessing: {regions} regions of an image")
     return value

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mrnn_np.features.identity import Extractor, identity
+from mrnn_np.features.identity import Extractor, identity, region_count
 from mrnn_np.features.matrix import BETWEEN, Features
 from mrnn_np.runtime.errors import InputError
 
@@ -37,8 +37,8 @@ def join_identities(identities: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : one that is joined already (nobody knows which columns are whose), or
-        the same one twice.
+    InputError : one that is joined already (nobody knows which columns are whose) or
+        has several regions, or the same one twice.
     """
     ordered = sorted(identities, key=lambda one: one["name"])
     for one in ordered:
@@ -46,6 +46,11 @@ def join_identities(identities: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             raise InputError(
                 f"features of {one['name']} are joined already, join those of single "
                 "CNNs"
+            )
+        if region_count(one) > 1:
+            raise InputError(
+                f"features of {one['name']} are {region_count(one)} regions side by "
+                "side: they cannot be joined with others"
             )
     name = "+".join(one["name"] for one in ordered)
     parts = {one["name"]: one["sha256"] for one in ordered}

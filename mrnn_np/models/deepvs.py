@@ -84,7 +84,7 @@ class DeepVS(Captioner):
         return {
             "E1": normal(V, c.embedding_size, 1.0),
             "Wx": normal(c.embedding_size, c.recurrent_size),
-            "Wi": normal(c.image_size, c.recurrent_size),
+            "Wi": self.image_matrix(c.recurrent_size),
             **self.cell.parameters(),
         }
 

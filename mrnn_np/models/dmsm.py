@@ -91,7 +91,7 @@ class DMSM(JointSpaceRanker):
     def parameters(self) -> dict[str, Parameter]:
         """Return shape and first draw of every parameter."""
         c = self.config
-        D, H, F = c.image_size, c.hidden_size, c.joint_size
+        H, F = c.hidden_size, c.joint_size
         return {
             "E1": normal(len(self.vocabulary), H, WORD),
             "b1": zeros(H),
@@ -99,7 +99,7 @@ class DMSM(JointSpaceRanker):
             "b2": zeros(H),
             "W3": normal(H, F),
             "b3": zeros(F),
-            "Vi": normal(D, H),
+            "Vi": self.image_matrix(H),
             "bi": zeros(H),
             "V2": normal(H, H),
             "c2": zeros(H),

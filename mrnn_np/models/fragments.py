@@ -52,7 +52,7 @@ class FragmentConfig(ModelConfig):
 
     embedding_size: int = 300  # E, of a word vector
     joint_size: int = 300  # F; the papers have about 1000
-    regions: int = 1  # B
+    regions: int = 1  # B; set from the features when a model is trained
     dropout_embedding: float = 0.5  # of the word vectors
     dropout_image: float = 0.5  # of the image feature
 
@@ -116,18 +116,29 @@ class FragmentRanker(Ranker):
         InputError : the features cannot be cut into so many regions.
         """
         c = self.config
-        size = c.image_size // c.regions
         if c.image_size % c.regions:
             raise InputError(
                 f"features of {c.image_size} numbers are not {c.regions} regions of "
                 "equal size: choose other `regions`, or features made of regions"
             )
         return {
-            # Shorter than usual: so a_ti begins near 1, of the size of the margin.
-            "Vi": normal(size, c.joint_size, (size * c.joint_size) ** -0.5),
+            "Vi": self.image_matrix(c.joint_size),
             "bi": zeros(c.joint_size),
             **self.text_parameters(),
         }
+
+    @property
+    def image_rows(self) -> int:
+        """How many features meet Vi together: those of one region, D / B."""
+        return self.config.image_size // self.config.regions
+
+    def image_matrix(self, columns: int) -> Parameter:
+        """Return a matrix for the features of a region, (D / B, columns).
+
+        Smaller than usual: so a_ti begins near 1, of the size of the margin.
+        """
+        rows = self.image_rows
+        return normal(rows, columns, (rows * columns) ** -0.5 / self.image_gain)
 
     def regions_forward(
         self, features: np.ndarray, rng: np.random.Generator | None = None
@@ -147,9 +158,15 @@ class FragmentRanker(Ranker):
         v, _ = self.regions_forward(features)
         return v.reshape(len(features), -1)
 
-    def pair_scores(
-        self, features: np.ndarray, sentences: Sequence[Sequence[int]]
-    ) -> np.ndarray:
+    def embed_sentences(self, sentences: Sequence[Sequence[int]]) -> list[tuple]:
+        """Return blocks of sentences: their numbers, their words, and s (W, F)."""
+        found = []
+        for rows, batch in packed_blocks(sentences):
+            words = words_of(batch)
+            found.append((rows, words, self.words_forward(words)[0]))
+        return found
+
+    def scores(self, embedded: list[tuple], features: np.ndarray) -> np.ndarray:
         """Return the score of every sentence with every image; see `Ranker`.
 
         Of 5,000 sentences and 1,000 images with ten regions there are 550 million
@@ -157,10 +174,9 @@ class FragmentRanker(Ranker):
         """
         v, _ = self.regions_forward(features)
         B = self.config.regions
-        scores = np.empty((len(sentences), len(features)), v.dtype)
-        for rows, batch in packed_blocks(sentences):
-            words = words_of(batch)
-            s, _ = self.words_forward(words)
+        sentences = sum(len(rows) for rows, _, _ in embedded)
+        scores = np.empty((sentences, len(features)), v.dtype)
+        for rows, words, s in embedded:
             several = max(1, PRODUCTS // (B * max(len(s), 1)))  # images
             for begin in range(0, len(features), several):
                 some = slice(begin, begin + several)

@@ -66,15 +66,15 @@ class JointSpaceRanker(Ranker):
         """Return v, a vector an image, (n, F)."""
         return self.image_forward(features)[0]
 
-    def pair_scores(
-        self, features: np.ndarray, sentences: Sequence[Sequence[int]]
-    ) -> np.ndarray:
+    def embed_sentences(self, sentences: Sequence[Sequence[int]]) -> np.ndarray:
+        """Return u, a vector a sentence, (N, F)."""
+        rows, batches = zip(*packed_blocks(sentences), strict=True)
+        u = np.concatenate([self.text_forward(batch)[0] for batch in batches])
+        return u[np.argsort(np.concatenate(rows))]  # batches have another order
+
+    def scores(self, embedded: np.ndarray, features: np.ndarray) -> np.ndarray:
         """Return u . v of every sentence with every image; see `Ranker`."""
-        v = self.embed_images(features)
-        u = np.empty((len(sentences), v.shape[1]), v.dtype)
-        for rows, batch in packed_blocks(sentences):
-            u[rows], _ = self.text_forward(batch)
-        return u @ v.T
+        return embedded @ self.embed_images(features).T
 
     def loss_and_grads(
         self,

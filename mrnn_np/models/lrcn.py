@@ -97,7 +97,7 @@ class LRCN(Captioner):
         return {
             "E1": normal(V, c.embedding_size, 1.0),
             **layers,
-            "Wi": blocks(*[normal(c.image_size, c.recurrent_size)] * 4),
+            "Wi": blocks(*[self.image_matrix(c.recurrent_size)] * 4),
         }
 
     def forward(

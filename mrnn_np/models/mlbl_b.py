@@ -77,11 +77,11 @@ class MLBLB(Captioner):
         A word vector starts about 1 long.
         """
         c, V = self.config, len(self.vocabulary)
-        D, K, n, H = c.image_size, c.embedding_size, c.context_size, c.code_size
+        K, n, H = c.embedding_size, c.context_size, c.code_size
         return {
             "E1": normal(V, K, K**-0.5),
             "C": normal(n * K, K, SCALE),
-            "J": normal(D, H),
+            "J": self.image_matrix(H),
             "bJ": zeros(H),
             "M": normal(H, K, SCALE),
         }

@@ -97,7 +97,7 @@ class MNLMRank(JointSpaceRanker):
         return {
             "E1": normal(len(self.vocabulary), c.embedding_size, 1.0),
             **self.cell.parameters(),
-            "Vi": normal(c.image_size, c.recurrent_size),
+            "Vi": self.image_matrix(c.recurrent_size),
         }
 
     def text_forward(

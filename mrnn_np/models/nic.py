@@ -72,7 +72,7 @@ class NIC(Captioner):
         c, V = self.config, len(self.vocabulary)
         return {
             "E1": normal(V, c.embedding_size, 1.0),
-            "Wi": normal(c.image_size, c.embedding_size),
+            "Wi": self.image_matrix(c.embedding_size),
             **self.cell.parameters(),
         }
 

@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike
 from mrnn_np.data.batches import Examples, PackedBatch
 from mrnn_np.data.vocabulary import Vocabulary
 from mrnn_np.layers import Buffers
-from mrnn_np.layers.parameters import Parameter, draw
+from mrnn_np.layers.parameters import Parameter, draw, normal
 from mrnn_np.models.checkpoint import save_model
 from mrnn_np.models.model import Model
 from mrnn_np.runtime.errors import InputError
@@ -30,6 +30,7 @@ from mrnn_np.runtime.storage import content_hash
 # Four bytes each, and training needs them five times: for gradients, for Adam's two
 # means and for the best so far. The shipped model has 3.5 million.
 MOST_PARAMETERS = 1 << 30
+IMAGE_LENGTH = 8.0  # of standardised features, see `ParametricModel.image_gain`
 Arrays = dict[str, np.ndarray]
 # Gives a model an array like one of its parameters, to write the gradient to.
 Memory = Callable[[str], np.ndarray]
@@ -160,15 +161,46 @@ class ParametricModel(Model, ABC):
 
     # --- features and files -----------------------------------------------------
 
+    @property
+    def image_rows(self) -> int:
+        """How many features of an image meet a matrix together: all D of them."""
+        return self.config.image_size
+
+    @property
+    def image_gain(self) -> float:
+        """What standardised features are multiplied by: min(1, 8 / sqrt(D)).
+
+        Adam moves every weight by about the learning rate, however small its gradient.
+        What the image adds to a layer is a sum over D features, so it moves the faster
+        the more there are, and overfits to the training images. A feature vector of D
+        numbers of variance 1 is sqrt(D) long; here it is never longer than 8, and
+        weights start larger in turn (`image_matrix`). With the m-RNN on Flickr8k dev
+        and 3,104 features, perplexity after five epochs was 20.17 without this, 19.28
+        with a length of 22, 19.03 with 8; 3 learned more slowly.
+
+        D stands for `image_rows`.
+        """
+        return min(1.0, IMAGE_LENGTH / self.image_rows**0.5)
+
+    def image_matrix(self, columns: int) -> Parameter:
+        """Return a matrix for the features of an image, (image_rows, columns).
+
+        What it gives begins with variance 1.
+        """
+        rows = self.image_rows
+        return normal(rows, columns, rows**-0.5 / self.image_gain)
+
     def set_feature_statistics(self, features: np.ndarray) -> None:
         """Take mean and deviation of each feature from the training images.
 
-        A feature that never varies keeps the scale 1.
+        A feature that never varies has the deviation 1. The scale includes
+        `image_gain`; a checkpoint keeps it, so the gain is asked for only here.
         """
         self.feature_mean = features.mean(axis=0, dtype=np.float64).astype(self.dtype)
         scale = features.std(axis=0, dtype=np.float64)
         scale[scale < 1e-6] = 1
         self.feature_scale = scale.astype(self.dtype)
+        self.feature_scale /= self.dtype.type(self.image_gain)
 
     def standardise(self, features: np.ndarray) -> np.ndarray:
         """Return (features - mean) / scale, (n, D), in the model's dtype.

@@ -17,7 +17,8 @@ A model gives
     config_class                        a `ModelConfig` with its sizes
     parameters()                        shape and first draw of each
     embed_images(features)              a vector an image
-    pair_scores(features, sentences)    every sentence with every image
+    embed_sentences(sentences)          what a score needs of them, once for all images
+    scores(embedded, features)          every such sentence with every image
     loss_and_grads(batch, rng, buffers) the mean over the pairs of a batch
 
 and one line in registry.py.
@@ -28,6 +29,7 @@ Knows: batches of pairs. Does not know: scores, or what the loss makes of them.
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,20 +52,31 @@ class Ranker(ParametricModel):
         """
 
     @abstractmethod
-    def pair_scores(
-        self, features: np.ndarray, sentences: Sequence[Sequence[int]]
-    ) -> np.ndarray:
+    def embed_sentences(self, sentences: Sequence[Sequence[int]]) -> Any:
+        """Return what `scores` needs of sentences, whatever the images.
+
+        sentences : word ids of each.
+        """
+
+    @abstractmethod
+    def scores(self, embedded: Any, features: np.ndarray) -> np.ndarray:
         """Return how well each sentence fits each image, larger is better.
 
         `mrnn_np.retrieval.pair_scores` calls it with blocks of images.
 
         Parameters
         ----------
+        embedded : sentences, as `embed_sentences` returns them.
         features : (images, D) as `standardise` returns them.
-        sentences : word ids of each.
 
         Returns (sentences, images) floating.
         """
+
+    def pair_scores(
+        self, features: np.ndarray, sentences: Sequence[Sequence[int]]
+    ) -> np.ndarray:
+        """Return the `scores` of sentences, given as word ids."""
+        return self.scores(self.embed_sentences(sentences), features)
 
     def loss_terms(self, batch: PackedBatch) -> int:
         """Return N, the number of pairs, over which the loss is a mean."""

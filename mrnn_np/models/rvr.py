@@ -6,12 +6,13 @@
     m = g(s Vs + u Vu + I Vi + bm)                multimodal layer       (P, M)
     p = softmax(m Wo + bo)                        next word              (P, V)
 
-    loss = (1/P) sum over tokens of  -log p(next word) + weight |y_t - I|^2 / (2 D)
+    loss = (1/P) sum over tokens of  -log p(next word) + weight |y_t - J|^2 / (2 D)
 
-At every word the memory has to tell the whole image (I, standardised) from what it has
-read. So it keeps what was said of the scene, which the language state forgets for the
-sake of the next word, and it knows what has been said already. P are the tokens of a
-packed batch.
+At every word the memory has to tell the whole image J from what it has read. So it
+keeps what was said of the scene, which the language state forgets for the sake of the
+next word, and it knows what has been said already. P are the tokens of a packed batch.
+J = I / `image_gain` are the features of variance 1: however many there are, a memory
+that knows nothing has the loss weight / 2.
 
 Source: Chen and Zitnick, Mind's Eye: a recurrent visual representation for image
 caption generation, CVPR 2015 (arXiv 1411.5654). Theirs are two simple recurrences of
@@ -117,7 +118,7 @@ class RVR(MultimodalCaptioner):
             "by": zeros(D),
             "Vs": normal(S, M),
             "Vu": normal(R, M),
-            "Vi": normal(D, M),
+            "Vi": self.image_matrix(M),
             "bm": zeros(M),
         }
 
@@ -126,7 +127,7 @@ class RVR(MultimodalCaptioner):
     ) -> tuple[np.ndarray, tuple]:
         """Run all words of a batch up to the output layer; see `Captioner`.
 
-        Returns m (P, M) and the cache, which begins with y - I (P, D).
+        Returns m (P, M) and the cache, which begins with y - J (P, D).
         """
         p, c = self.params, self.config
         n, sizes = len(batch.features), batch.batch_sizes
@@ -136,7 +137,7 @@ class RVR(MultimodalCaptioner):
         s, c_s = self.cells["s"].forward(rows_s, start["s"], self.of_cell("s"), sizes)
         u, c_u = self.cells["u"].forward(rows_u, start["u"], self.of_cell("u"), sizes)
         y, c_y = affine_forward(u, p["Y"], p["by"])
-        y -= batch.features[batch.sentence]
+        y -= (batch.features / self.image_gain)[batch.sentence]
         s, c_ds = dropout_forward(s, c.dropout_recurrent, rng)
         u, c_du = dropout_forward(u, c.dropout_recurrent, rng)
         image, _ = dropout_forward(batch.features, c.dropout_image, rng)
@@ -147,7 +148,7 @@ class RVR(MultimodalCaptioner):
         return m, (y, c_es, c_eu, c_s, c_u, c_y, c_ds, c_du, c_m, c_dm)
 
     def extra_loss(self, cache: tuple) -> float:
-        """Return weight times the mean of |y - I|^2 / 2 over tokens and features."""
+        """Return weight times the mean of |y - J|^2 / 2 over tokens and features."""
         error = cache[0]
         half = 0.5 * np.square(error).mean(dtype=np.float64)
         return float(self.config.reconstruction_weight * half)

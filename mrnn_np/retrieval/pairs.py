@@ -27,8 +27,7 @@ from mrnn_np.runtime.untrusted_arrays import array_of
 from mrnn_np.runtime.workers import THREADS, Workers
 
 KIND = "likelihoods"  # of the files; those of rankers' scores are called so too
-# Images a block of a ranker, at most: it looks at the sentences anew for every block.
-RANKED = 256
+RANKED = 256  # images a block of a ranker, at most
 
 
 @dataclass(frozen=True)
@@ -141,13 +140,20 @@ def _(
     return [lambda: Group(everything, RankerScorer(model, sentences), RANKED)]
 
 
-@dataclass(frozen=True)
 class RankerScorer:
-    """A ranker's scores of all sentences for a block of images, (S, B)."""
+    """A ranker's scores of all sentences for a block of images, (S, B).
 
-    model: Ranker
-    sentences: Sequence[Sequence[int]]
+    The sentences are read once for all blocks; where it is sent to another process,
+    once there.
+    """
+
+    def __init__(self, model: Ranker, sentences: Sequence[Sequence[int]]) -> None:
+        self.model, self.sentences = model, sentences
+        self.embedded = model.embed_sentences(sentences)
+
+    def __reduce__(self) -> tuple:
+        return RankerScorer, (self.model, self.sentences)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        scores = self.model.pair_scores(features, self.sentences)
+        scores = self.model.scores(self.embedded, features)
         return scores.astype(np.float32, copy=False)

@@ -81,6 +81,26 @@ def make_model(path, seed, words=("a", "small", "red", "circle", "and", "square"
     return path
 
 
+@pytest.mark.parametrize("command", ["rank", "evaluate", "search"])
+def test_a_split_without_a_picture_that_could_be_read(folder, command, capsys):
+    path = make_model(folder / "one.npz", 0)
+    names = load_dataset("scenes").split("dev")
+    failed = dict.fromkeys(names, "no picture at all")
+    train = Features.load(folder / "scenes.npz").only(
+        load_dataset("scenes").split("train")[:12]
+    )
+    train.failed = failed
+    train.save(folder / "unread.npz")
+    query = ["--text", "a red circle"] if command == "search" else []
+    given = [*features_of(folder, "unread"), *checkpoints(path)]
+    assert main([command, "scenes", *query, *given]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err == (
+        f"mrnn-np: error: {folder / 'unread.npz'}: none of the {len(names)} images of "
+        f"the split 'dev' could be read; {names[0]}: no picture at all\n"
+    )
+
+
 def test_two_checkpoints_are_an_ensemble(folder, capsys):
     paths = [make_model(folder / f"{seed}.npz", seed) for seed in (0, 1)]
     scores = folder / "scores.json"

@@ -29,6 +29,8 @@ POOLINGS = [
     (9, 7, 4, 3, 2, True),
     (9, 7, 4, 3, 2, False),
 ]
+# (height, width, cells along each side): maps of our networks, and what is awkward
+GRIDS = [(7, 7, 3), (9, 9, 3), (6, 6, 3), (13, 14, 3), (5, 8, 4), (2, 1, 3)]
 CHANNELS = 3
 # (channels, size, alpha, beta, k), alpha as in Krizhevsky's formula
 NORMALISATIONS = [(8, 5, 1e-4, 0.75, 2.0), (6, 3, 0.5, 0.5, 1.0), (4, 7, 0.1, 1.0, 0.5)]
@@ -61,3 +63,9 @@ def normalisation_array(number: int) -> np.ndarray:
     """Return x of a normalisation case, with activations large enough to matter."""
     channels = NORMALISATIONS[number][0]
     return 10 * draw(200 + number, (2, 3, 4, channels))[0]
+
+
+def grid_array(number: int) -> np.ndarray:
+    """Return x of a case of cells."""
+    height, width = GRIDS[number][:2]
+    return draw(300 + number, (2, height, width, CHANNELS))[0]

@@ -18,7 +18,7 @@ from mrnn_np.cnn.operations import (
     relu,
     relu6,
 )
-from mrnn_np.cnn.pooling import average_pool, max_pool
+from mrnn_np.cnn.pooling import adaptive_average_pool, average_pool, max_pool
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cnn_operations.npz"
 
@@ -50,6 +50,13 @@ def test_pooling_equals_pytorch(golden, number):
     close(max_pool(x, *rest), golden[f"max{number}"])
     close(average_pool(x, *rest), golden[f"average{number}"])
     close(average_pool(x, *rest, True), golden[f"average{number}_counted"])
+
+
+@pytest.mark.parametrize("number", range(len(cases.GRIDS)))
+def test_cells_of_a_grid_equal_pytorch(golden, number):
+    x, cells = cases.grid_array(number), cases.GRIDS[number][2]
+    close(adaptive_average_pool(x, cells), golden[f"grid{number}"])
+    assert adaptive_average_pool(x.astype(np.float32), cells).dtype == np.float32
 
 
 @pytest.mark.parametrize("number", range(len(cases.NORMALISATIONS)))

@@ -92,6 +92,9 @@ def main() -> None:
             onnx_how = how | {"count_include_pad": int(counted)}
             agree(name, out, onnx_answer("AveragePool", [x], **onnx_how))
             answers[name] = out
+    for number, (_, _, cells) in enumerate(cases.GRIDS):  # unknown to onnxruntime
+        x = first(cases.grid_array(number))
+        answers[f"grid{number}"] = last(F.adaptive_avg_pool2d(x, cells))
     for number, (_, size, alpha, beta, k) in enumerate(cases.NORMALISATIONS):
         x = first(cases.normalisation_array(number))
         # Both divide alpha by the size of the window; Krizhevsky does not.

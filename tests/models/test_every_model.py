@@ -76,6 +76,31 @@ def test_the_image_makes_a_difference_unless_the_model_is_blind(name):
     assert same.all() if choices(name)[0] in BLIND else not same.any()
 
 
+@pytest.mark.parametrize("name", [*EVERY, "deepfe regions", "deepvs-align regions"])
+def test_many_features_are_as_long_as_few(name):
+    """However many there are, they are at most 8 long, and weigh as much at first."""
+    name, chosen = choices(name)
+    weights, rng = [], np.random.default_rng(0)
+    for together, length in ((16, 4), (64, 8), (1600, 8)):
+        D = together * chosen.get("regions", 1)
+        model = small_model(rng, name, image_size=D, **chosen)
+        model = type(model)(model.config, model.vocabulary)  # as it is drawn
+        features = rng.normal(3, 5, (200, D))
+        model.set_feature_statistics(features)
+        standard = model.standardise(features).reshape(-1, together)
+        lengths = np.square(standard).sum(axis=1)
+        np.testing.assert_allclose(lengths.mean() ** 0.5, length, rtol=1e-4)
+        matrices = {"Vi", "Wi", "J", "Vi1", "Vi2"} & model.params.keys()
+        assert bool(matrices) != (name in BLIND)
+        for key in matrices:
+            assert len(model.params[key]) == together
+            shape = model.params[key].shape[1]
+            weights.append((key, shape, length * model.params[key].std()))
+    for key, shape, weight in weights:
+        others = [w for k, s, w in weights if (k, s) == (key, shape)]
+        assert len(others) == 3 and weight == pytest.approx(np.mean(others), rel=0.25)
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_the_registry_knows_its_class_and_its_parameters(name):
     model, _ = drawn(name)

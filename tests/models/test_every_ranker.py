@@ -90,21 +90,35 @@ def test_the_matrix_of_all_pairs_is_the_models_own(name, monkeypatch):
     assert len(columns) == 0 and normalisers(scores) == {"score": None}
 
 
+def test_sentences_are_read_once_whatever_the_number_of_images(name, monkeypatch):
+    monkeypatch.setattr(pairs, "RANKED", 2)
+    (model, features), sentences = drawn(name), some_sentences(6)
+    honest, read = type(model).embed_sentences, []
+
+    def counted(self, given):
+        read.append(len(given))
+        return honest(self, given)
+
+    monkeypatch.setattr(type(model), "embed_sentences", counted)
+    scores, _ = pair_scores(model, features, sentences, Workers(jobs=2))
+    assert scores.shape == (6, 7) and read == [6]
+
+
 def test_a_stopped_matrix_goes_on(name, tmp_path, monkeypatch):
     monkeypatch.setattr(pairs, "RANKED", 2)
     (model, features), sentences = drawn(name), some_sentences(6)
     whole, _ = pair_scores(model, features, sentences, ONE)
-    honest, path = type(model).pair_scores, tmp_path / "s.npz"
+    honest, path = type(model).scores, tmp_path / "s.npz"
     seen = []
 
-    def stops_at_the_third(self, block, given):
+    def stops_at_the_third(self, embedded, block):
         seen.append(len(block))
         if len(seen) == 3:
             raise KeyboardInterrupt
-        return honest(self, block, given)
+        return honest(self, embedded, block)
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(model), "pair_scores", stops_at_the_third)
+        patch.setattr(type(model), "scores", stops_at_the_third)
         with pytest.raises(KeyboardInterrupt):
             pair_scores(model, features, sentences, ONE, path=path)
     found, work = pair_scores(model, features, sentences, ONE, path=path)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from toy_models import with_room
 
-from mrnn_np.data.batches import Examples
-from mrnn_np.gradcheck.model_cases import model_and_batch
+from mrnn_np.data.batches import Examples, pack
+from mrnn_np.gradcheck.model_cases import model_and_batch, small_model
 from mrnn_np.models.rvr import RVR, RVRConfig
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.training import Trainer, TrainingConfig
@@ -46,6 +46,17 @@ def test_without_a_weight_nothing_is_learned_of_the_image_from_the_words():
     _, joint = weighted(model, 1.0).loss_and_grads(batch)
     assert joint["Y"].any() and not np.array_equal(joint["u.U"], grads["u.U"])
     np.testing.assert_array_equal(joint["s.U"], grads["s.U"])
+
+
+@pytest.mark.parametrize("size", [7, 400])
+def test_the_image_is_worth_the_same_however_many_features_it_has(size):
+    model = small_model(np.random.default_rng(0), "rvr", image_size=size)
+    features = np.random.default_rng(1).normal(3, 5, (40, size))
+    model.set_feature_statistics(features)
+    model.params["Y"][:] = model.params["by"][:] = 0  # it knows nothing
+    batch = pack([[5]] * 40, model.standardise(features))
+    _, cache = model.forward(batch)
+    assert model.extra_loss(cache) == pytest.approx(0.5)
 
 
 def test_the_memory_learns_to_tell_the_image_from_the_words():

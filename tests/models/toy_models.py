@@ -58,6 +58,7 @@ def choices(name):
     name, *chosen = name.split()
     given = {"tied": True} if "tied" in chosen else {}
     given |= {"tied": False} if "untied" in chosen else {}
+    given |= {"regions": 4} if "regions" in chosen else {}
     cells = [one for one in chosen if one in CELLS]
     return name, given | ({"cell": cells[0]} if cells else {})
 
@@ -98,10 +99,10 @@ class LastWord(MultimodalCaptioner):
         return self.config.word_size
 
     def parameters(self):
-        D, M = self.config.image_size, self.config.word_size
+        M = self.config.word_size
         return {
             "E1": normal(len(self.vocabulary), M, 1.0),
-            "Vi": normal(D, M),
+            "Vi": self.image_matrix(M),
             "b": zeros(M),
         }
 
@@ -145,8 +146,8 @@ class Sum(Captioner):
         return self.config.state_size
 
     def parameters(self):
-        D, S = self.config.image_size, self.config.state_size
-        return {"E1": normal(len(self.vocabulary), S, 0.5), "Vi": normal(D, S)}
+        S = self.config.state_size
+        return {"E1": normal(len(self.vocabulary), S, 0.5), "Vi": self.image_matrix(S)}
 
     def forward(self, batch, rng=None):
         p = self.params
@@ -197,10 +198,10 @@ class TwoTowers(Ranker):
     config_class = TwoTowersConfig
 
     def parameters(self):
-        D, F = self.config.image_size, self.config.joint_size
+        F = self.config.joint_size
         return {
             "E1": normal(len(self.vocabulary), F, 0.5),
-            "Vi": normal(D, F),
+            "Vi": self.image_matrix(F),
             "b": zeros(F),
         }
 
@@ -219,11 +220,14 @@ class TwoTowers(Ranker):
     def embed_images(self, features):
         return self.image_tower(features)[0]
 
-    def pair_scores(self, features, sentences):
+    def embed_sentences(self, sentences):
         batch = pack(sentences, np.zeros((len(sentences), 0)))
         u = np.empty((len(sentences), self.config.joint_size), self.dtype)
         u[batch.order] = self.text_tower(batch)[0]
-        return u @ self.embed_images(features).T
+        return u
+
+    def scores(self, embedded, features):
+        return embedded @ self.embed_images(features).T
 
     def loss_and_grads(self, batch, rng=None, buffers=None):
         buffers = buffers or Buffers()

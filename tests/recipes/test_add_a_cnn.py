@@ -66,6 +66,7 @@ def toy(monkeypatch):
     """The lines in the tables, each where the recipe says."""
     monkeypatch.setitem(architectures.NETWORKS, ("toy", None), toy_network)
     monkeypatch.setitem(architectures.FEATURE_LAYERS, "toy", (("last_relu", "sum"),))
+    monkeypatch.setitem(architectures.REGION_LAYERS, "toy", "sum")
     monkeypatch.setitem(architectures.FEATURE_SIZES, "toy", 32)
     monkeypatch.setitem(
         operations.WEIGHTLESS, "swish", lambda layer, x: x[0] / (1 + np.exp(-x[0]))

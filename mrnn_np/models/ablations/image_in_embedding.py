@@ -18,7 +18,7 @@ import functools
 
 import numpy as np
 
-from mrnn_np.cells import Cell, make_cell
+from mrnn_np.cells import Cell
 from mrnn_np.data.batches import PackedBatch
 from mrnn_np.layers import (
     affine_backward,
@@ -32,7 +32,7 @@ from mrnn_np.layers import (
 )
 from mrnn_np.layers.parameters import Parameter, normal, zeros
 from mrnn_np.models.captioner import Arrays, Captioner, Memory
-from mrnn_np.models.mrnn import IMAGE_LENGTH, MRNNConfig
+from mrnn_np.models.mrnn import MRNNConfig, recurrent_cell
 
 
 class ImageInEmbedding(Captioner):
@@ -54,11 +54,7 @@ class ImageInEmbedding(Captioner):
     @functools.cached_property
     def cell(self) -> Cell:
         """The recurrent cell."""
-        c = self.config
-        more = {"scale": c.recurrent_scale} if c.cell == "relu" else {}
-        return make_cell(
-            c.cell, c.recurrent_size, c.recurrent_size, c.recurrent_layers, **more
-        )
+        return recurrent_cell(self.config)
 
     def parameters(self) -> dict[str, Parameter]:
         """Return shape and first draw of every parameter below the output layer."""
@@ -74,24 +70,6 @@ class ImageInEmbedding(Captioner):
             "Vr": normal(R, M),
             "bm": zeros(M),
         }
-
-    def image_matrix(self, columns: int) -> Parameter:
-        """Return a matrix for image features, (D, columns)."""
-        D = self.config.image_size
-        return normal(D, columns, D**-0.5 / self.image_gain)
-
-    @property
-    def image_gain(self) -> float:
-        """What standardised features are multiplied by; see `MRNN.image_gain`."""
-        return min(1.0, IMAGE_LENGTH / self.config.image_size**0.5)
-
-    def set_feature_statistics(self, features: np.ndarray) -> None:
-        """Take mean and deviation of each feature from the training images.
-
-        See `Captioner`; the scale includes `image_gain`.
-        """
-        super().set_feature_statistics(features)
-        self.feature_scale /= self.dtype.type(self.image_gain)
 
     def words_forward(
         self, batch: PackedBatch, s: np.ndarray, rng: np.random.Generator | None

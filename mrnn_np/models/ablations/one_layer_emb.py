@@ -52,14 +52,14 @@ class OneLayerEmb(MRNN):
 
     def parameters(self) -> dict[str, Parameter]:
         """Return shape and first draw of every parameter below the output layer."""
-        c, V, D = self.config, len(self.vocabulary), self.config.image_size
+        c, V = self.config, len(self.vocabulary)
         R, M = c.recurrent_size, c.multimodal_size
         return {
             "E1": normal(V, R, 1.0),
             **self.cell.parameters(),
             "Vw": normal(R, M),
             "Vr": normal(R, M),
-            "Vi": normal(D, M, D**-0.5 / self.image_gain),
+            "Vi": self.image_matrix(M),
             "bm": zeros(M),
         }
 
