@@ -5,6 +5,7 @@ Does not know: how any of them is done.
 """
 
 import argparse
+import dataclasses
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,6 +88,7 @@ def budget(text: str) -> float | str:
 
 def run(args: argparse.Namespace) -> int:
     from mrnn_np.data import load_dataset
+    from mrnn_np.runtime.errors import WrongUse
     from mrnn_np.runtime.outputs import check_places
     from mrnn_np.runtime.progress import show
     from mrnn_np.runtime.storage import only_run
@@ -95,14 +97,15 @@ def run(args: argparse.Namespace) -> int:
     from mrnn_np.tables.search import Material
     from mrnn_np.tables.work import do_rows
 
+    if args.regions and not args.features:
+        raise WrongUse("--regions needs --features, those of the whole images")
     rows = chosen_rows(args.rows)
     dataset = load_dataset(args.dataset)
     results = ResultsFolder(args.out or Path("tables") / dataset.name)
     check_places(*results.outputs(), inputs=files_read(args))
     with only_run(results.plan_file):
         found = results.load_plan()
-        features = features_of(args, dataset, results)
-        regions = load_features(args.regions) if args.regions else None
+        features, regions = features_of(args, dataset, results)
         plan = agreed_plan(args, found, dataset, features, regions, results)
         material = Material(dataset, features, regions, plan)
         if found is None:
@@ -119,18 +122,32 @@ def run(args: argparse.Namespace) -> int:
 
 def features_of(
     args: argparse.Namespace, dataset: "CaptionDataset", results: "ResultsFolder"
-) -> "Features":
-    """Return the features that are given, or compute them into the folder."""
-    from mrnn_np.cli.features import default_cnn
+) -> "tuple[Features, Features | None]":
+    """Return the features that are given, or compute them into the folder.
+
+    Returns those of images, and those of regions: None where nobody gave them, and for
+    drawn scenes, which no CNN sees.
+    """
+    from mrnn_np.cli.features import DEFAULT_CNN, default_cnn
     from mrnn_np.features.extraction import extract_features
+    from mrnn_np.features.regions import SUFFIX
 
     if args.features:
-        return load_features(args.features)
+        regions = load_features(args.regions) if args.regions else None
+        return load_features(args.features), regions
     names = [name for split in ("train", "dev") for name in dataset.split(split)]
-    return extract_features(
-        dataset.images, names, default_cnn(dataset), results.path / "features.npz",
-        resume=True, dataset=dataset.name,
-    )  # fmt: skip
+
+    def compute(cnn: str, file: str) -> "Features":
+        return extract_features(
+            dataset.images, names, cnn, results.path / file, resume=True,
+            dataset=dataset.name,
+        )  # fmt: skip
+
+    cnn = default_cnn(dataset)
+    features = compute(cnn, "features.npz")
+    if cnn != DEFAULT_CNN:
+        return features, None
+    return features, compute(f"{cnn}{SUFFIX}", "regions.npz")
 
 
 def agreed_plan(
@@ -184,8 +201,6 @@ def begin(
     results: "ResultsFolder",
 ) -> "Material":
     """Fix the epochs of all rows, and keep the plan."""
-    import dataclasses
-
     from mrnn_np.tables.rows import trained
     from mrnn_np.tables.work import plan_epochs
 

@@ -112,7 +112,7 @@ class ResultsFolder:
     def save_row(self, entry: Mapping[str, Any], captions: Mapping[str, str]) -> None:
         """Write the captions of a row, if it speaks, then its numbers."""
         if captions:
-            write_results(self.captions_file(entry["row"]), captions)
+            write_results(self.captions_file(entry["row"]), {**captions})
         write_json(
             self.row_file(entry["row"]), {"kind": ROW, "version": VERSION, **entry}
         )

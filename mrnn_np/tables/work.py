@@ -75,7 +75,7 @@ def do_rows(
     results: ResultsFolder,
     seeds: int,
     full: bool,
-    after_each: Callable[[], None],
+    after_each: Callable[[], object],
 ) -> None:
     """Train and score the rows that are not done.
 
