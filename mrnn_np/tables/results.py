@@ -112,7 +112,9 @@ class ResultsFolder:
     def save_row(self, entry: Mapping[str, Any], captions: Mapping[str, str]) -> None:
         """Write the captions of a row, if it speaks, then its numbers."""
         if captions:
-            write_results(self.captions_file(entry["row"]), {**captions})
+            found: dict[int | str, str] = {}
+            found.update(captions)
+            write_results(self.captions_file(entry["row"]), found)
         write_json(
             self.row_file(entry["row"]), {"kind": ROW, "version": VERSION, **entry}
         )

@@ -165,7 +165,9 @@ def test_an_epoch_takes_as_many_steps_as_it_has(material, monkeypatch):
 def test_a_row_that_does_not_fit_the_features_is_named(material):
     row = dataclasses.replace(BY_NAME["deepfe"], choices={"regions": 7})
     config = training_config(material.plan, 1, 1e-3)
-    with pytest.raises(InputError, match=r"the row deepfe: regions = 7, but the features have 1"):
+    with pytest.raises(
+        InputError, match=r"the row deepfe: regions = 7, but the features have 1"
+    ):
         prepared(row, material, config, 0.5)
 
 
