@@ -27,7 +27,8 @@ import numpy as np
 from mrnn_np.data import CaptionDataset
 from mrnn_np.tables.conclusions import CLAIMS, PRODUCT, Claim
 from mrnn_np.tables.evidence import Absent, Bench
-from mrnn_np.tables.layout import DIRECTIONS, TITLES, Plan, Row, write
+from mrnn_np.tables.filled import write
+from mrnn_np.tables.layout import DIRECTIONS, TITLES, Plan, Row
 from mrnn_np.tables.paired import Difference
 
 HOLDS, FAILS, OPEN, ABSENT = "holds", "does not hold", "undecided", "not measured"
