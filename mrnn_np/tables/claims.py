@@ -27,7 +27,8 @@ import numpy as np
 from mrnn_np.data import CaptionDataset
 from mrnn_np.tables.conclusions import CLAIMS, PRODUCT, Claim
 from mrnn_np.tables.evidence import Absent, Bench
-from mrnn_np.tables.layout import DIRECTIONS, TITLES, Plan, Row, write
+from mrnn_np.tables.filled import write
+from mrnn_np.tables.layout import DIRECTIONS, TITLES, Plan, Row
 from mrnn_np.tables.paired import Difference
 
 HOLDS, FAILS, OPEN, ABSENT = "holds", "does not hold", "undecided", "not measured"
@@ -36,10 +37,10 @@ CLAIMS_TITLE = "What the paper concludes, and whether it holds here"
 CLAIMS_TEXT = (
     "A comparison holds where its whole 95 % interval says so, does not hold where all "
     "of it says the contrary, and is undecided between. The interval is that of the "
-    "difference on samples of the same images. Where a number of seeds is named, it is "
-    "widened by their spread; where none is, each row was trained once, and nobody "
-    "knows what another seed would give. Of twenty differences that are only luck, one "
-    "leaves its interval."
+    "difference on samples of the same images. Where a number of seeds is named, scores "
+    "are means over them, and the interval is widened by their spread; where none is, "
+    "each row was trained once, and nobody knows what another seed would give. Of "
+    "twenty differences that are only luck, one leaves its interval."
 )
 
 

@@ -15,20 +15,12 @@ from typing import Any
 
 from mrnn_np.report import Page
 from mrnn_np.report import table as plain_table
-from mrnn_np.tables.claims import CLAIMS_TEXT, CLAIMS_TITLE, VERDICTS
+from mrnn_np.tables.claims import ABSENT, CLAIMS_TEXT, CLAIMS_TITLE, VERDICTS
+from mrnn_np.tables.filled import Cell, Filled, Line, fill, footnotes, summary
 from mrnn_np.tables.gallery import Pictures, caption_gallery
-from mrnn_np.tables.layout import (
-    TITLES,
-    Cell,
-    Filled,
-    Line,
-    Plan,
-    Row,
-    fill,
-    footnotes,
-    summary,
-)
-from mrnn_np.tables.published import LABELS, SOURCES, Published, Source, parse
+from mrnn_np.tables.layout import TITLES, Plan, Row
+from mrnn_np.tables.printed import LABELS, SOURCES, Source
+from mrnn_np.tables.published import Published, parse
 from mrnn_np.tables.style import TABLES_STYLE
 from mrnn_np.tables.text import Claim, not_compared
 from mrnn_np.tables.whiskers import Scale, difference_whisker, scale_of, whisker
@@ -186,10 +178,18 @@ def published_html(number: Published, letters: Mapping[str, str]) -> str:
 
 
 def claims_html(claims: Sequence[Claim]) -> str:
-    """Return how many claims have each verdict, then claim by claim."""
+    """Return how many claims have each verdict, then claim by claim.
+
+    Those of which nothing was measured come last, folded away.
+    """
     counts = [(v, sum(claim["verdict"] == v for claim in claims)) for v in VERDICTS]
     chips = " ".join(f"{chip(v)} {n}" for v, n in counts if n)
-    return f'<p class="counts">{chips}</p>{"".join(map(claim_html, claims))}'
+    parts = [f'<p class="counts">{chips}</p>']
+    parts += [claim_html(claim) for claim in claims if claim["verdict"] != ABSENT]
+    if absent := [claim_html(claim) for claim in claims if claim["verdict"] == ABSENT]:
+        parts.append(f"<details><summary>{len(absent)} not measured</summary>")
+        parts += [*absent, "</details>"]
+    return "".join(parts)
 
 
 def chip(verdict: str) -> str:
@@ -200,14 +200,16 @@ def chip(verdict: str) -> str:
 def claim_html(claim: Claim) -> str:
     """Return a conclusion, its verdict, and the comparisons behind it."""
     comparisons = claim["comparisons"]
-    ends = [abs(c[key]) for c in comparisons for key in ("low", "high") if key in c]
-    reach = max([*filter(math.isfinite, ends), claim["margin"]])
-    lines = "".join(
-        f"<li>{difference_whisker(one, claim['margin'], claim['test'], reach)}"
-        f"<span>{escape(one['sentence'])}</span></li>"
-        for one in comparisons
-        if "reason" not in one
-    )
+    margin, lines = claim["margin"], ""
+    for one in comparisons:
+        if "reason" in one:
+            continue
+        # BLEU and CIDEr have other sizes: a scale for each.
+        alike = [c for c in comparisons if unit_of(c) == unit_of(one)]
+        ends = [abs(c[key]) for c in alike for key in ("low", "high") if key in c]
+        reach = max([*filter(math.isfinite, ends), margin])
+        drawn = difference_whisker(one, margin, claim["test"], reach)
+        lines += f"<li>{drawn}<span>{escape(one['sentence'])}</span></li>"
     if absent := not_compared(claim):
         lines += f'<li class="absent">{escape(absent)}</li>'
     source = f'<span class="soft">({escape(claim["source"])})</span>'
@@ -215,6 +217,11 @@ def claim_html(claim: Claim) -> str:
         f'<div class="claim">{chip(claim["verdict"])}<div>'
         f"<p>{escape(claim['sentence'])} {source}</p><ul>{lines}</ul></div></div>"
     )
+
+
+def unit_of(comparison: Mapping[str, Any]) -> str:
+    """Return the metric without the direction of retrieval."""
+    return comparison["metric"].split()[-1]
 
 
 def search_html(row: Row) -> str:

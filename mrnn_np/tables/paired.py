@@ -103,7 +103,7 @@ class Difference:
 
     Fields
     ------
-    first, second : the scores of all images, of the first seed.
+    first, second : the scores of all images.
     value, low, high : the difference and its 95 % interval.
     samples : (resamples,), the differences of the drawn samples.
     images : N.
@@ -145,7 +145,7 @@ def with_seeds(
     sign: int = 1,
     paired: bool = False,
 ) -> Difference:
-    """Move the difference to the means over seeds, and widen its interval.
+    """Move scores and difference to the means over seeds, and widen the interval.
 
     Parameters
     ----------
@@ -153,18 +153,18 @@ def with_seeds(
         what was not trained.
     paired : both rows have the same trainings, in the same order.
     """
-    shift = sum(
-        way * (float(np.mean(values)) - values[0])
-        for way, values in ((sign, first), (-sign, second))
-        if len(values)
+    one, other = (
+        score + (float(np.mean(values)) - values[0] if len(values) else 0.0)
+        for score, values in ((found.first, first), (found.second, second))
     )
     spread = seed_half_width(first, second, paired)
-    value = found.value + shift
+    value = sign * (one - other)
     below = math.hypot(found.value - found.low, spread)
     above = math.hypot(found.high - found.value, spread)
     return dataclasses.replace(
-        found, value=value, low=value - below, high=value + above
-    )
+        found, first=one, second=other, value=value, low=value - below,
+        high=value + above,
+    )  # fmt: skip
 
 
 def seed_half_width(

@@ -12,18 +12,9 @@ from itertools import groupby
 from typing import Any
 
 from mrnn_np.tables.claims import CLAIMS_TEXT, CLAIMS_TITLE, VERDICTS
-from mrnn_np.tables.layout import (
-    Cell,
-    Column,
-    Filled,
-    Plan,
-    Row,
-    fill,
-    footnotes,
-    summary,
-    write,
-)
-from mrnn_np.tables.published import LABELS
+from mrnn_np.tables.filled import Cell, Filled, fill, footnotes, summary, write
+from mrnn_np.tables.layout import Column, Plan, Row
+from mrnn_np.tables.printed import LABELS
 
 WIDTH = 100
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from mrnn_np.tables.layout import Cell
+from mrnn_np.tables.filled import Cell
 
 WIDTH, HEIGHT = 64, 10  # of a whisker in a cell, pixels
 LONG, TALL = 168, 16  # of one of a difference

@@ -4,13 +4,23 @@ import json
 
 import numpy as np
 import pytest
-from made_up import PLAN, N, captioner, dataset, failed, few_captions, few_rows
+from made_up import (
+    PLAN,
+    N,
+    captioner,
+    captions_of,
+    dataset,
+    failed,
+    few_captions,
+    few_rows,
+)
 
 from mrnn_np.metrics.score import Rating, mean_part
 from mrnn_np.tables import evidence
 from mrnn_np.tables.baselines import held_out_rating
 from mrnn_np.tables.claims import VERDICTS, judge, together, verdict_of
 from mrnn_np.tables.conclusions import CLAIMS, PRODUCT
+from mrnn_np.tables.evidence import training_of
 from mrnn_np.tables.layout import TITLES
 
 
@@ -123,6 +133,29 @@ def test_one_seed_far_off_makes_a_clear_difference_undecided():
     mrnn["scores"]["BLEU-4"]["seeds"] = [0.6, 0.1]
     nic = compared(judged(rows), "captions-over-peers", "mrnn", "nic")
     assert nic["verdict"] == "undecided" and "2 seeds" in nic["sentence"]
+
+
+def test_rows_of_one_training_share_the_luck_of_its_seeds():
+    assert training_of("mrnn-greedy") == training_of("mrnn") == "mrnn"
+    for row in ("mrnn-shared", "mrnn-shared-bleu", "mrnn-shared-cider-oracle"):
+        assert training_of(row) == "mrnn-shared"
+    assert training_of("mrnn-128") == "mrnn-128"
+    data = dataset()
+    captions = {
+        row: captions_of(data, share)
+        for row, share in (("mrnn", 0.2), ("mrnn-greedy", 0.25), ("nic", 0.25))
+    }
+    # The seeds differ much, and their differences not at all.
+    rows = [
+        captioner("mrnn", 0.2, 17.0, 0.10, 0.30),
+        captioner("mrnn-greedy", 0.19, 17.0, 0.09, 0.29),
+        captioner("nic", 0.19, 17.0, 0.09, 0.29),
+    ]
+    claims = judged(rows, captions, data)
+    same = compared(claims, "beam-over-greedy", "mrnn", "mrnn-greedy", "BLEU-4")
+    other = compared(claims, "captions-over-peers", "mrnn", "nic")
+    assert same["difference"] == pytest.approx(other["difference"])
+    assert same["high"] - same["low"] < 0.6 < other["high"] - other["low"]
 
 
 def test_meteor_is_computed_only_where_it_is_compared(monkeypatch):

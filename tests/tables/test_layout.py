@@ -3,15 +3,8 @@
 import pytest
 from made_up import PLAN, captioner, failed, few_rows, ranker, score, with_retrieval
 
-from mrnn_np.tables.layout import (
-    TABLES,
-    TITLES,
-    fill,
-    footnotes,
-    summary,
-    write,
-    write_fact,
-)
+from mrnn_np.tables.filled import fill, footnotes, summary, write, write_fact
+from mrnn_np.tables.layout import TABLES, TITLES
 
 
 def test_every_row_stands_in_a_table_and_every_table_has_rows_there_are():

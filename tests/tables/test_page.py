@@ -8,10 +8,11 @@ import pytest
 from made_up import PLAN, captioner, dataset, few_captions, few_rows
 
 from mrnn_np.tables.claims import judge
+from mrnn_np.tables.filled import Cell, fill, footnotes
 from mrnn_np.tables.gallery import SHOWN, choose_pictures
-from mrnn_np.tables.layout import TITLES, Cell, fill
-from mrnn_np.tables.page import search_html, tables_page
-from mrnn_np.tables.published import SOURCES
+from mrnn_np.tables.layout import TITLES
+from mrnn_np.tables.page import claim_html, search_html, table_html, tables_page
+from mrnn_np.tables.printed import SOURCES
 from mrnn_np.tables.whiskers import (
     INSET,
     LONG,
@@ -74,7 +75,7 @@ def test_the_page_is_whole_and_needs_nothing_from_outside():
     assert len(set(page.ids)) == len(page.ids)
     for link in page.links:
         assert link.startswith("data:image/") or link[1:] in page.ids, link[:60]
-    assert page.seen.count("details") == len(SOURCES) + 5  # rows that were searched
+    assert page.seen.count("details") == len(SOURCES) + 5 + 1  # searched rows, claims
     everything = [captioner(name, 0.2, 17.0) for name in TITLES]
     Reader(html_of(everything, with_pictures=False))
     Reader(tables_page(PLAN, [], []).html())
@@ -112,6 +113,39 @@ def test_every_verdict_of_the_claims_is_on_the_page():
         assert claim["sentence"] in page.text
         for one in claim["comparisons"]:
             assert one.get("reason", one["sentence"]) in page.text
+
+
+def test_cells_have_their_whisker():
+    """Down a column the dot of the better row stands further to the right."""
+    [filled] = [f for f in fill(PLAN, few_rows()) if f.table.number == 2]
+    html = table_html(filled, footnotes([filled]))
+    dots = {}
+    for line in re.findall(r"<tr><th scope=\"row\">.*?</tr>", html):
+        title = re.search(r'"row">([^<]*)', line).group(1)
+        cells = line.split("<td")[1:]
+        dots[title] = [places(cell, "circle", "cx") for cell in cells]
+    assert dots["DMSM"] == [[]] * 8  # cannot speak
+    people, base = dots["people"], dots["RNN-Base (no image)"]
+    assert people[0] == [] and people[5:] == [[]] * 3  # no perplexity, no facts
+    for column in range(1, 5):
+        order = [dots[row][column][0] for row in ("NIC", "m-RNN", "people")]
+        assert base[column][0] < order[0] < order[1] < order[2]
+
+
+def test_every_metric_of_a_claim_has_its_own_scale():
+    def one(metric, low, high):
+        middle = (low + high) / 2
+        return {"metric": metric, "difference": middle, "low": low, "high": high,
+                "verdict": "holds", "sentence": metric}  # fmt: skip
+
+    claim = {"verdict": "holds", "sentence": "s", "source": "t", "margin": 0.0,
+             "test": "above"}  # fmt: skip
+    comparisons = [one("BLEU-4", 0.01, 0.02), one("CIDEr", 0.1, 0.3)]
+    comparisons += [one("BLEU-4", 0.02, 0.04), {"metric": "CIDEr", "reason": "why"}]
+    html = claim_html({**claim, "comparisons": comparisons})
+    ends = [float(x) for x in re.findall(r'x2="([\d.]+)"[^>]*stroke-width="2.5"', html)]
+    full = LONG - INSET
+    assert ends == [LONG / 2 + (full - LONG / 2) / 2, full, full]
 
 
 def test_trials_are_folded_away():

@@ -131,5 +131,5 @@ def test_seeds_move_the_difference_and_widen_it():
     assert wide.low == pytest.approx(0.04 - math.hypot(0.01, spread))
     assert wide.high == pytest.approx(0.04 + math.hypot(0.02, spread))
     less = with_seeds(found, [0.20, 0.22], [0.18, 0.16], sign=-1)
-    assert less.value == pytest.approx(0.02 - 0.02)
-    assert (wide.images, wide.first) == (7, 0.20)
+    assert less.value == pytest.approx(0.17 - 0.21)
+    assert (wide.images, wide.first, wide.second) == pytest.approx((7, 0.21, 0.17))

@@ -7,17 +7,8 @@ import pytest
 
 from mrnn_np.data.dataset import READERS
 from mrnn_np.tables.layout import TITLES
-from mrnn_np.tables.published import (
-    BOTH_WAYS,
-    LABELS,
-    NOTES,
-    PUBLISHED,
-    SIZES,
-    SOURCES,
-    Source,
-    beside,
-    parse,
-)
+from mrnn_np.tables.printed import BOTH_WAYS, LABELS, SIZES, SOURCES, Source
+from mrnn_np.tables.published import NOTES, PUBLISHED, beside, parse
 
 NUMBERS = [number for number in PUBLISHED if number.source is not SIZES]
 

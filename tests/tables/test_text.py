@@ -7,7 +7,8 @@ import numpy as np
 from made_up import PLAN, captioner, dataset, failed, few_captions, few_rows
 
 from mrnn_np.tables.claims import judge
-from mrnn_np.tables.layout import TITLES, fill, footnotes
+from mrnn_np.tables.filled import fill, footnotes
+from mrnn_np.tables.layout import TITLES
 from mrnn_np.tables.text import WIDTH, not_compared, table_text, tables_text
 
 TABLE = """
