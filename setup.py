@@ -14,6 +14,7 @@ EXTRAS = {
     "tutorials": ["matplotlib>=3.6", "jupytext>=1.14", "jupyterlab>=3.6"],
     "test": [
         "pytest>=7.4",
+        "pytest-xdist>=3.5",  # -n 2
         "hypothesis>=6.80",
         "h5py>=3.8",
         "matplotlib>=3.6",

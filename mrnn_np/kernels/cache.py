@@ -4,23 +4,27 @@ Numba keeps what it compiled beside the kernels (``__pycache__``), or where that
 be written in the user's own cache folder, or first of all in ``$NUMBA_CACHE_DIR``. It
 compiles anew when a file of kernels changes, for another processor and for another
 version of Numba. Describing the first photograph compiles for 8 s of the 9 that it
-takes; from then on the kernels are loaded in 0.1 s.
+takes; from then on the kernels are loaded in 0.1 s. Processes that compile at the same
+time keep their work one after the other.
 
 Knows: Numba's cache and its events. Does not know: what a kernel computes.
 """
 
 import atexit
+import contextlib
 import functools
+import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numba
 from numba.core import event
 from numba.core.caching import IndexDataCacheFile
 
+from mrnn_np.runtime.outputs import fcntl
 from mrnn_np.runtime.progress import say
 
 
@@ -74,9 +78,10 @@ def keep_if_possible(save: Callable) -> Callable:
     """
 
     @functools.wraps(save)
-    def kept(*arguments: object) -> None:
+    def kept(cache: IndexDataCacheFile, *arguments: object) -> None:
         try:
-            save(*arguments)
+            with alone_in(cache._cache_path):
+                save(cache, *arguments)
         except OSError as error:
             if not NOTICE.failed:
                 NOTICE.failed = True
@@ -84,6 +89,27 @@ def keep_if_possible(save: Callable) -> Callable:
                 say(f"a compiled kernel cannot be kept ({reason}); this run goes on")
 
     return kept
+
+
+@contextlib.contextmanager
+def alone_in(folder: str) -> Iterator[None]:
+    """Wait until no other process keeps a kernel in a folder, and hold them off.
+
+    Numba reads the list of what is kept, takes the first free name and writes the list
+    anew. Two that do so at the same moment take one name for two kernels, and from then
+    on the code for float64 is called with arrays of float32, which is a TypeError until
+    the cache is deleted. Without locks (Windows, some file systems) it can happen.
+    """
+    handle = None
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def sources_stamp(folder: Path) -> int:

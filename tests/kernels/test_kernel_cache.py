@@ -6,15 +6,19 @@ that gives it the stamp of all kernels: the first test reads the source of all.
 """
 
 import ast
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from numba.core.caching import IndexDataCacheFile
 
 import mrnn_np
+from mrnn_np.runtime.outputs import fcntl
 
 PACKAGE = Path(mrnn_np.__file__).parent
 FOLDERS = PACKAGE / "kernels", PACKAGE / "cnn" / "fast"
@@ -216,3 +220,26 @@ def test_a_kernel_that_cannot_be_kept_is_said_and_works(copy, tmp_path):
     assert "Traceback" not in err
     assert not [file for file in cache.rglob("*") if ".tmp." in file.name]
     assert run(copy, NUMBA_CACHE_DIR=str(cache))[0] == "2.0"
+
+
+@pytest.mark.skipif(fcntl is None, reason="this system has no locks")
+def test_two_that_keep_kernels_at_the_same_moment_do_not_mix_them_up(
+    tmp_path, monkeypatch
+):
+    one, two = (IndexDataCacheFile(str(tmp_path), "add", "stamp") for _ in range(2))
+    both = threading.Barrier(2)
+    read = IndexDataCacheFile._load_index
+
+    def reads_slowly(cache):
+        found = read(cache)
+        with contextlib.suppress(threading.BrokenBarrierError):  # the other one waits
+            both.wait(timeout=0.5)
+        return found
+
+    monkeypatch.setattr(IndexDataCacheFile, "_load_index", reads_slowly)
+    other = threading.Thread(target=two.save, args=("float32", "of float32"))
+    other.start()
+    one.save("float64", "of float64")
+    other.join()
+    assert one.load("float64") == "of float64"
+    assert one.load("float32") == "of float32"
