@@ -155,6 +155,16 @@ def shifted(out: np.ndarray, first: np.ndarray, batch_sizes: np.ndarray) -> np.n
     return np.concatenate([first, out[predecessors(batch_sizes)]])
 
 
+def times_transposed(dz: np.ndarray, U: np.ndarray) -> np.ndarray:
+    """Return dz U^T, (n, G) (R, G)^T -> (n, R), as the transpose of U dz^T.
+
+    A time step has few rows, and BLAS is quicker with them on the right: 1.15 ms
+    instead of 1.62 for 40 rows and U (512, 2048), one thread. With two threads on cores
+    that others use too, a whole training step of NIC took 1.24 s instead of 2.07.
+    """
+    return (U @ dz.T).T
+
+
 def forward_plain(
     cell: Cell,
     x: np.ndarray,

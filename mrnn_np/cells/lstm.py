@@ -18,7 +18,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mrnn_np.cells.cell import Arrays, Cell, Memory, new_array, shifted, steps
+from mrnn_np.cells.cell import (
+    Arrays,
+    Cell,
+    Memory,
+    new_array,
+    shifted,
+    steps,
+    times_transposed,
+)
 from mrnn_np.kernels.gates import lstm_backward_kernel, sigmoid
 from mrnn_np.layers.parameters import (
     Parameter,
@@ -183,7 +191,7 @@ class LSTMCell(Cell):
             lstm_backward_kernel(
                 dh[:n], z[rows], c_before[rows], squashed[rows], peep, dc[:n], dz[rows]
             )
-            dh[:n] = dz[rows] @ U.T
+            dh[:n] = times_transposed(dz[rows], U)
         h_before = shifted(out, state0[:, :R], batch_sizes)
         dp = {
             "U": np.matmul(h_before.T, dz, out=memory("U")),

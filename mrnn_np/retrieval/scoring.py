@@ -1,9 +1,10 @@
 """The log-probability of every edge of a tree of sentences, for a block of images.
 
-Twice the same: `edge_scores_plain` feeds the words through `model.start` and
-`model.step`, which every captioner has; `MultimodalScorer` is for models whose image
-joins only at the multimodal layer. There the language side is computed once for all
-images, and what is left for an image is
+The same three times: `edge_scores_plain` feeds the words through `model.start` and
+`model.step`, which every captioner has. `captioner_scores` does so too, but keeps of a
+block of logits only the sum and the edges' words. `MultimodalScorer` is for models
+whose image joins only at the multimodal layer. There the language side is computed once
+for all images, and what is left for an image is
 
     m = g(words + image)          (nodes, M)       tanh
     z = m Wo + bo                 (nodes, V)       nearly all of the time
@@ -20,6 +21,7 @@ import numpy as np
 
 from mrnn_np.kernels.activations import AMPLITUDE
 from mrnn_np.kernels.log_softmax import chosen_log_probs, chosen_logits, log_sums
+from mrnn_np.models.captioner import Captioner
 from mrnn_np.models.ensemble import Ensemble, log_mean_exp
 from mrnn_np.models.multimodal import MultimodalCaptioner
 from mrnn_np.models.next_word import NextWordModel
@@ -63,6 +65,43 @@ def edge_scores_plain(
             states.append(after)
         state = {name: np.concatenate([s[name] for s in states]) for name in state}
         above = first
+    return edges
+
+
+def captioner_scores(
+    model: Captioner, trie: PrefixTrie, features: np.ndarray
+) -> np.ndarray:
+    """Do what `edge_scores_plain` does, for a captioner in float32.
+
+    All log-probabilities of a row are never written down: a kernel takes the sum and
+    the few chosen words of every row of logits. Returns (edges, B) float32.
+    """
+    B = len(features)
+    log2e = np.float32(1 / np.log(2))
+    matrix, bias = model.output_matrix() * log2e, model.params["bo"] * log2e
+    nodes_at_once = max(1, rows_at_once(len(bias)) // B)
+    logits = np.empty((nodes_at_once * B, len(bias)), np.float32)
+    edges = np.empty((len(trie.words), B), np.float32)
+    state = model.start(features)  # rows: (prefix, image), one prefix so far
+    above = 0  # first node of the level before
+    for begin, end in itertools.pairwise(trie.levels):
+        states = []
+        for first in range(begin, end, nodes_at_once):
+            last = min(first + nodes_at_once, end)
+            rows = (trie.parents[first:last] - above)[:, None] * B + np.arange(B)
+            m, after = model.advance(
+                trie.tokens[first:last].repeat(B),
+                {name: value[rows.ravel()] for name, value in state.items()},
+            )
+            x, _ = model.to_output(m)
+            z = np.matmul(x, matrix, out=logits[: len(x)])
+            offsets = trie.offsets[first : last + 1]
+            out = slice(offsets[0], offsets[-1])
+            words = trie.words[out]
+            chosen_log_probs(z, bias, offsets - offsets[0], words, B, edges[out])
+            states.append(after)
+        state = {name: np.concatenate([s[name] for s in states]) for name in state}
+        above = begin
     return edges
 
 
@@ -187,6 +226,14 @@ class EnsembleScorer:
 def scorer(model: NextWordModel, trie: PrefixTrie) -> Scorer:
     """Return the fastest function from features (B, D) to scores (edges, B)."""
     return functools.partial(edge_scores_plain, model, trie)
+
+
+@scorer.register
+def _(model: Captioner, trie: PrefixTrie) -> Scorer:
+    plain = model.dtype != np.float32
+    return functools.partial(
+        edge_scores_plain if plain else captioner_scores, model, trie
+    )
 
 
 @scorer.register

@@ -156,7 +156,7 @@ FAULTS = {  # right -> what a hurried hand writes
     "lstm": {
         "dh[:n] += dout[rows]": "dh[:n] = dout[rows]",
         "c_before[rows]": "cells[rows]",
-        "dh[:n] = dz[rows] @ U.T": "dh[:n] = dz[rows] @ p['W'].T",
+        "dh[:n] = times_transposed(dz[rows], U)": "dh[:n] = dz[rows] @ p['W'].T",
     },
 }
 

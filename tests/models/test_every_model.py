@@ -28,7 +28,7 @@ from mrnn_np.models import (
     load_model,
 )
 from mrnn_np.models.registry import model_class, model_name
-from mrnn_np.retrieval import pair_scores
+from mrnn_np.retrieval import pair_scores, scoring
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.training import Trainer, TrainingConfig
 
@@ -175,7 +175,9 @@ def unequal(captions):
 
 
 @pytest.mark.parametrize("name", CAPTIONERS)
-def test_all_pairs_at_once_equal_pair_by_pair(name):
+@pytest.mark.parametrize("logits", [1, 200, scoring.LOGITS])  # at once
+def test_all_pairs_at_once_equal_pair_by_pair(name, logits, monkeypatch):
+    monkeypatch.setattr(scoring, "LOGITS", logits)
     model, features = drawn(name)
     sentences = some_sentences(12)
     scores, _ = pair_scores(model, features, sentences)
