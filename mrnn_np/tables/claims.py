@@ -39,7 +39,7 @@ CLAIMS_TEXT = (
     "of it says the contrary, and is undecided between. The interval is that of the "
     "difference on samples of the same images. Where a number of seeds is named, "
     "scores are means over them, and the interval is widened by their spread; where "
-    "none is, each row was trained once, and nobody knows what another seed would give. "
+    "none is, each row was trained once, and nobody knows what another seed gives. "
     "Of twenty differences that are only luck, one leaves its interval."
 )
 
