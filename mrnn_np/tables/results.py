@@ -4,7 +4,7 @@
     rows/NAME.json            the numbers of one row
     rows/NAME.captions.json   its captions, in the form of COCO results
     runs/NAME/                its trials and models (search.py)
-    tables.json, .txt, .html  all of it, written anew after every row
+    tables.json, .txt, .html  all of it, written anew every few rows
 
 Every file is replaced as a whole. A row counts when its file is there and says the
 plan that the folder has.
@@ -12,20 +12,29 @@ plan that the folder has.
 Knows: files. Does not know: how a number came about.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mrnn_np.metrics.results import read_results, write_results
 from mrnn_np.report import page_output
+from mrnn_np.retrieval.ranking import CUTOFFS
 from mrnn_np.runtime.errors import InputError
 from mrnn_np.runtime.outputs import Output, json_output, write_json
 from mrnn_np.runtime.untrusted import check_kind, parse_json, read_bounded, take
+from mrnn_np.tables.layout import DIRECTIONS
 from mrnn_np.tables.plan import Plan
 
 VERSION = 1
 TEXT = rb"dev of [^\n]* images, [^\n]*\n"  # how tables.txt begins (text.py)
 PLAN, ROW, TABLES = "tables plan", "table row", "tables"
+# Fields of a row that may be null: what does not apply to it.
+MAYBE = {
+    "reason": str, "model": str, "config": dict, "training": dict, "parameters": int,
+    "training_seconds": float, "captions_per_second": float, "recurrent_size": int,
+    "cell": str, "dev_loss": float,
+}  # fmt: skip
 LARGEST_FILE = 32 << 20  # bytes; a row of 1,000 images has 60 kB
 
 
@@ -105,8 +114,9 @@ class ResultsFolder:
                 f"{file}: a row of another plan than {self.plan_file}: delete it, or "
                 "choose another folder with --out"
             )
-        for key, kind in (("scores", dict), ("retrieval", dict), ("seeds", list)):
-            take(entry, key, kind, file)
+        if take(entry, "row", str, file) != name:
+            raise InputError(f"{file}: is of another row")
+        check_row(entry, file)
         return entry
 
     def save_row(self, entry: Mapping[str, Any], captions: Mapping[str, str]) -> None:
@@ -125,6 +135,75 @@ class ResultsFolder:
         if not file.exists():
             return {}
         return {str(image): text for image, text in read_results(file).items()}
+
+
+def check_row(entry: dict[str, Any], file: Path) -> None:
+    """Refuse a row that the tables could not show.
+
+    Raises
+    ------
+    InputError : a field is missing or of another kind; names it.
+    """
+    for key, kind in MAYBE.items():
+        if entry.get(key) is not None and kind is float:
+            _check_finite(take(entry, key, kind, file), f"{file}: {key}")
+        elif entry.get(key) is not None:
+            take(entry, key, kind, file)
+    for key, kind in (("seeds", int), ("nats", float), ("tokens", int)):
+        for value in _check_list(entry.get(key, []), kind, f"{file}: {key}"):
+            _check_finite(value, f"{file}: {key}")
+    if len(entry.get("nats", [])) != len(entry.get("tokens", [])):
+        raise InputError(f"{file}: nats and tokens are of different images")
+    for trial in take(entry, "search", list, file):
+        check_kind(trial, dict, f"{file}: search")
+        for key in ("learning_rate", "dropout"):
+            _check_finite(take(trial, key, float, f"{file}: search"), f"{file}: search")
+        if trial.get("dev_loss") is not None:
+            loss = take(trial, "dev_loss", float, f"{file}: search")
+            _check_finite(loss, f"{file}: search")
+    for name, value in take(entry, "scores", dict, file).items():
+        _check_number(value, f"{file}: {name[:40]}")
+    for size, found in take(entry, "retrieval", dict, file).items():
+        where = f"{file}: retrieval among {size[:40]}"
+        if not (size.isdecimal() and len(size) < 10):
+            raise InputError(f"{where}: not a number of images")
+        _check_retrieval(check_kind(found, dict, where), int(size), where)
+
+
+def _check_retrieval(found: dict[str, Any], images: int, where: str) -> None:
+    take(found, "sentences", int, where)
+    owner = _check_list(found.get("owner", []), int, f"{where}: owner")
+    if any(not 0 <= image < images for image in owner):
+        raise InputError(f"{where}: owner: there are {images} images")
+    for direction in DIRECTIONS:
+        columns = take(found, direction, dict, where)
+        ranks = _check_list(columns.get("ranks", []), int, f"{where}: ranks")
+        queries = images if direction == DIRECTIONS[0] else len(owner)
+        if "ranks" in columns and len(ranks) != queries:
+            raise InputError(f"{where}: {len(ranks)} ranks of {queries} queries")
+        for name in (*(f"R@{K}" for K in CUTOFFS), "median"):
+            value = take(columns, name, dict, f"{where}: {direction}")
+            _check_number(value, f"{where}: {direction}: {name}")
+
+
+def _check_number(value: Any, where: str) -> None:
+    """Refuse what is no number as a row keeps it: value, low, high, seeds."""
+    entry = check_kind(value, dict, where)
+    numbers = [take(entry, key, float, where) for key in ("value", "low", "high")]
+    numbers += _check_list(take(entry, "seeds", list, where), float, where)
+    for number in numbers:
+        _check_finite(number, where)
+
+
+def _check_finite(number: float, where: str) -> None:
+    if not math.isfinite(number):
+        raise InputError(f"{where}: {number} is not finite")
+
+
+def _check_list(values: Any, kind: type, where: str) -> list:
+    for value in check_kind(values, list, where):
+        check_kind(value, kind, where)
+    return values
 
 
 def _read(file: Path, kind: str) -> dict[str, Any]:

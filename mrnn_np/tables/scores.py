@@ -29,12 +29,12 @@ from mrnn_np.metrics.score import Rating
 from mrnn_np.models import Model, NextWordModel, Ranker
 from mrnn_np.retrieval.protocol import Retrieval, retrieve
 from mrnn_np.retrieval.ranking import CUTOFFS, first_ranks, relevance
+from mrnn_np.tables.layout import DIRECTIONS
 from mrnn_np.tables.plan import Plan, readable
 
 BEAM, WIDE = 5, 10  # sentences: the paper's, for captions as they are and reranked
 WARM_UP = 8  # images that are described before time is taken
 RESAMPLES, SEED = 1000, 0  # of the bootstrap
-DIRECTIONS = ("image to sentence", "sentence to image")
 
 Number = dict[str, Any]  # value, low, high, seeds
 

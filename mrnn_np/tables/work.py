@@ -191,9 +191,10 @@ def score_runs(
     dataset, features = material.dataset, material.of(row)
     names = readable(dataset, features, "dev")
     captions: dict[str, str] = {}
+    with_meteor = row.meteor and material.plan.meteor
     if isinstance(runs[0].model, NextWordModel):
         scored = [
-            rate_model(run.model, dataset, names, features, row.decoding, row.meteor)
+            rate_model(run.model, dataset, names, features, row.decoding, with_meteor)
             for run in runs
             if isinstance(run.model, NextWordModel)
         ]
@@ -225,7 +226,7 @@ def score_baseline(
     names = readable(dataset, features, "dev")
     captions: dict[str, str] = {}
     if row.name == "human":
-        with_meteor = row.meteor and has_meteor(dataset)
+        with_meteor = row.meteor and material.plan.meteor and has_meteor(dataset)
         rating = human_rating(dataset, names, with_meteor)
         entry["scores"] = numbers_of([rating])
     elif row.name == "nearest-neighbour":

@@ -7,7 +7,7 @@
     weights      weight files of others
     datasets     data sets, one file of each damaged
     pictures     image files
-    texts        TOML, results files, tokenizers, vocabularies, the manifest
+    texts        TOML, results files, tokenizers, vocabularies, the manifest, tables
     commands     the command line: options, paths, whole processes
     calls        how a call is run and judged
     worker       runs cases under their limits

@@ -1,4 +1,4 @@
-"""TOML, results files, tokenizers, vocabularies, lists of captions, the manifest.
+"""TOML, results files, tokenizers, vocabularies, captions, the manifest, tables.
 
 Knows: what these look like. Does not know: how they are read.
 """
@@ -20,13 +20,18 @@ from fuzzing.mutations import (
     to_json,
 )
 from mrnn_np.convert import manifest
-from mrnn_np.data import UNK, Vocabulary, detokenize, tokenize
+from mrnn_np.data import UNK, Vocabulary, detokenize, load_dataset, tokenize
 from mrnn_np.data.caption_lists import read_captions
 from mrnn_np.metrics import ptb
 from mrnn_np.metrics.results import match, read_results
 from mrnn_np.models import MRNNConfig
 from mrnn_np.runtime.storage import weights_folder
 from mrnn_np.runtime.untrusted import parse_json
+from mrnn_np.tables.claims import judge
+from mrnn_np.tables.page import tables_page
+from mrnn_np.tables.plan import Plan
+from mrnn_np.tables.results import ResultsFolder
+from mrnn_np.tables.text import tables_text
 from mrnn_np.training import load_config
 
 TOML = """[model]
@@ -181,6 +186,53 @@ def read_lists(captions) -> None:
         assert all(all(words) for words in sentences)
 
 
+NUMBER = {"value": 0.25, "low": 0.125, "high": 0.5, "seeds": [0.25]}
+DIRECTION = {"R@1": NUMBER, "R@5": NUMBER, "R@10": NUMBER, "median": NUMBER}
+ROW = {
+    "kind": "table row", "version": 1, "plan": "PLAN", "row": "mrnn", "reason": None,
+    "model": "mrnn", "config": {}, "training": {},
+    "search": [{"learning_rate": 1e-3, "dropout": 0.5, "dev_loss": 2.5}],
+    "parameters": 1000, "training_seconds": 3.5, "captions_per_second": 90.5,
+    "recurrent_size": 16, "cell": "relu", "seeds": [0],
+    "scores": {"perplexity": NUMBER, "BLEU-4": NUMBER, "CIDEr": NUMBER},
+    "retrieval": {"2": {
+        "sentences": 4, "owner": [0, 0, 1, 1],
+        "image to sentence": {**DIRECTION, "ranks": [1, 2]},
+        "sentence to image": {**DIRECTION, "ranks": [1, 1, 2, 2]},
+    }},
+    "nats": [10.5, 12.25], "tokens": [4, 5],
+}  # fmt: skip
+
+
+def make_tables(rng: np.random.Generator, folder: Path) -> ResultsFolder:
+    """Write the folder of some tables, one of whose two files is damaged."""
+    results = ResultsFolder(folder)
+    plan = Plan("scenes", "0", images=2, gallery=2)
+    results.save_plan(plan)
+    row = {**ROW, "plan": plan.fingerprint()}
+    (folder / "rows").mkdir()
+    file = results.row_file("mrnn")
+    file.write_text(json.dumps(row))
+    if rng.random() < 0.3:
+        described = json.loads(results.plan_file.read_text())
+        results.plan_file.write_bytes(damage_json(rng, described))
+    else:
+        file.write_bytes(damage_json(rng, row))
+    return results
+
+
+def read_tables(results: ResultsFolder) -> None:
+    """Go on with the tables: read what is done, judge and show it."""
+    plan = results.load_plan()
+    row = results.load_row("mrnn", plan)
+    described, rows = plan.to_dict(), [row, {**row, "row": "nic"}]
+    captions = {name: results.captions(name) for name in ("mrnn", "nic")}
+    scenes = load_dataset("scenes")
+    claims = judge(described, rows, scenes, captions, np.random.default_rng(0))
+    tables_text(described, rows, claims).encode("utf-8", "backslashreplace")
+    tables_page(described, rows, claims).html().encode("utf-8", "backslashreplace")
+
+
 TARGETS = (
     Target("config", "text", make_config, read_config, 3),
     Target("results", "text", make_results, read_captions_file, 2),
@@ -188,4 +240,5 @@ TARGETS = (
     Target("vocabulary", "text", make_vocabulary, read_vocabulary, 1),
     Target("lists", "text", make_lists, read_lists, 1),
     Target("manifest", "text", make_manifest, read_manifest, 1),
+    Target("tables", "text", make_tables, read_tables, 2),
 )

@@ -79,7 +79,12 @@ def test_what_the_numbers_depend_on_is_in_the_fingerprint_and_the_budget_is_not(
         if one.name in ("minutes", "command"):
             continue
         value = getattr(PLAN, one.name)
-        changes = {int: lambda v: v + 1, float: lambda v: v / 2, str: lambda v: v + "x"}
+        changes = {
+            bool: lambda v: not v,
+            int: lambda v: v + 1,
+            float: lambda v: v / 2,
+            str: lambda v: v + "x",
+        }
         change = changes.get(type(value), lambda v: (*v, 0.125))
         other = dataclasses.replace(PLAN, **{one.name: change(value)})
         assert other.fingerprint() != PLAN.fingerprint(), one.name
