@@ -1,4 +1,4 @@
-"""A race that takes seconds: eighty scenes, models of a few units."""
+"""A race that takes seconds: thirty-two scenes, models of a few units."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from mrnn_np.tables.plan import Plan, new_plan
 from mrnn_np.tables.search import Material
 
 
-def small_dataset(train: int = 60, dev: int = 20):
+def small_dataset(train: int = 24, dev: int = 8):
     """Return some of the scenes."""
     scenes = load_dataset("scenes")
     splits = {
@@ -31,7 +31,7 @@ def features_of(dataset) -> Features:
 
 def small_plan(dataset, features, **changes) -> Plan:
     plan = new_plan(dataset, features, None, None, small=True)
-    fields = {"gallery": 10, "samples": 5, "scale": 0.06, "threshold": 1, **changes}
+    fields = {"gallery": 4, "samples": 5, "scale": 0.06, "threshold": 1, **changes}
     return dataclasses.replace(plan, **fields)
 
 

@@ -28,7 +28,7 @@ MRNN = BY_NAME["mrnn"]
 @pytest.fixture(scope="module")
 def material():
     return small_material(
-        epochs=2, learning_rates=(1e-3, 4e-3), dropouts=(0.5, 0.1), batch_size=100
+        epochs=2, learning_rates=(1e-3, 4e-3), dropouts=(0.5, 0.1), batch_size=40
     )
 
 
