@@ -436,6 +436,23 @@ def test_in_the_cases_of_02b_every_gate_counts(words):
     assert False in ends and True in ends
 
 
+@pytest.mark.parametrize(
+    ("courses", "moves"),
+    [
+        ((["+-+", "-+-"],), True),
+        ((["+-+", "---"],), False),
+        ((["-+-", "+++"],), False),
+        ((["+-++", "-+-+"],), False),  # open at the end
+        ((["+-++", "-+-+"], ["-", "+"]), True),  # but not at that of another sentence
+        ((["+-", "-+"], ["+-", "-+"]), False),  # no turns across sentences
+    ],
+)
+def test_what_the_gates_of_a_case_of_02b_must_do(courses, moves):
+    out = [np.array([[c == "+" for c in unit] for unit in one]).T for one in courses]
+    sentence = np.repeat(np.arange(len(out)), [len(one) for one in out])
+    assert CHECK["gates_move"](np.concatenate(out).astype(float), sentence) is moves
+
+
 def answer(folder: Path, body: str) -> Path:
     """Write an answer to exercise 02a that begins with these lines."""
     text = (TUTORIALS / "solutions" / "02a_step_backward.py").read_text()

@@ -109,6 +109,8 @@ def alone_in(folder: str) -> Iterator[None]:
         yield
     finally:
         if handle is not None:
+            with contextlib.suppress(OSError):  # a fork of this process has it open too
+                fcntl.flock(handle, fcntl.LOCK_UN)
             os.close(handle)
 
 

@@ -9,6 +9,7 @@ import pytest
 from mrnn_np import InputError
 from mrnn_np.cells import CELLS, GRUCell, LSTMCell, ReLUCell, make_cell
 from mrnn_np.cells.cell import forward_plain, predecessors, steps
+from mrnn_np.cells.lstm import FORGET_BIAS
 from mrnn_np.cells.stack import check_cell
 from mrnn_np.data.batches import pack
 from mrnn_np.gradcheck.cases import STEPS, cell_case, check_layer
@@ -198,3 +199,16 @@ def test_what_a_config_cannot_ask_for():
             check_cell("gru", layers)
     with pytest.raises(ValueError, match="take 4 inputs, not 5"):
         ReLUCell(5, 4)
+
+
+def test_an_lstm_begins_with_a_bias_for_the_forget_gate_alone():
+    br = draw(LSTMCell(2, 3).parameters(), np.random.default_rng(0))["br"]
+    assert br.reshape(4, 3).tolist() == [[0] * 3, [FORGET_BIAS] * 3, [0] * 3, [0] * 3]
+
+
+def test_the_distance_to_the_kink_is_that_of_the_nearest_unit():
+    p = {"U": np.array([[0.5, 0.0], [0.0, 1.0]]), "br": np.array([0.25, -4.0])}
+    x = np.array([[1.0, 9.0], [-2.0, 1.0]])  # one sentence of two words
+    # z1 = (1, 9) + b = (1.25, 5), z2 = (0.625, 5) + (-2, 1) + b = (-1.125, 2)
+    distance = ReLUCell(2, 2).distance_to_kink(x, np.zeros((1, 2)), p, np.array([1, 1]))
+    assert distance == 1.125

@@ -459,3 +459,10 @@ def test_command_exits_1_and_names_the_entry(monkeypatch, capsys):
     shown = capsys.readouterr()
     assert shown.out.count("WRONG\n") == 1 and "1 wrong" in shown.out
     assert "S-tanh: x[" in shown.err and "numeric" in shown.err
+
+
+def test_what_float32_is_compared_with(monkeypatch):
+    asked = []
+    monkeypatch.setattr(run, "model_comparison", lambda *a: asked.append(a) or ["one"])
+    assert len(list(run.float32_checks(5, "nic"))) == 3
+    assert asked == [(5, 0.0, "nic"), (5, 0.2, "nic"), (5, 0.8, "nic")]

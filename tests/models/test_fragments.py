@@ -115,3 +115,10 @@ def test_a_relu_cell_reads_sentences_too():
     )
     batch = pack(SENTENCES, np.random.default_rng(1).standard_normal((5, 7)))
     assert 0 < model.distance_to_kink(batch) < np.inf
+
+
+def test_the_distance_between_the_two_best_regions():
+    model = small_model(np.random.default_rng(0), "deepvs-align")
+    a = np.array([[[1.0, 5.0, 4.5]], [[2.0, -3.0, 8.0]]])  # 2 words, an image
+    assert model.fit_distance(a) == 0.5
+    assert model.fit_distance(a[:, :, :1]) == np.inf

@@ -233,3 +233,12 @@ def test_the_shapes_of_parameters_are_known_without_drawing_them():
     table = model.all_parameters()
     assert {name: one.shape for name, one in table.items()} == shapes
     assert MRNN(config, model.vocabulary, params={}).params == {}
+
+
+def test_the_image_has_the_variance_of_the_other_terms_at_first():
+    # Vi stands behind features of deviation 1, multiplied by min(1, 8 / sqrt(400)).
+    config = MRNNConfig(image_size=400, multimodal_size=100)
+    model = MRNN(config, Vocabulary([*SPECIALS, "a"], np.arange(5)))
+    features = np.random.default_rng(0).standard_normal((50, 400))
+    terms = model.image_gain * features @ model.params["Vi"]
+    assert model.image_gain == 0.4 and abs(terms.std() - 1) < 0.05

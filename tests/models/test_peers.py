@@ -8,6 +8,7 @@ from mrnn_np.data.vocabulary import START
 from mrnn_np.gradcheck.model_cases import model_case, small_model
 from mrnn_np.models.deepvs import DeepVSConfig
 from mrnn_np.models.lrcn import LRCNConfig
+from mrnn_np.models.nic import NICConfig
 
 
 def first_steps(name, **choices):
@@ -69,3 +70,7 @@ def test_what_a_config_cannot_ask_for():
         LRCNConfig(recurrent_layers=9)
     with pytest.raises(InputError, match=r"recurrent_scale cannot be 1e\+39"):
         DeepVSConfig(recurrent_scale=1e39)
+
+
+def test_nic_has_the_sizes_of_its_paper():
+    assert (NICConfig().embedding_size, NICConfig().recurrent_size) == (512, 512)

@@ -1,5 +1,6 @@
 """The training loop: learns, keeps its best, and stops when it gets no better."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -154,3 +155,12 @@ def test_divergence_on_dev_names_the_mean_gradient_norm():
     trainer.first_loss, trainer.step, trainer.norm_sum = 2.0, 4, 10.0
     with pytest.raises(TrainingDiverged, match=r"on dev: loss 99 .*norm 2\.5: lower"):
         trainer._end_epoch(99.0)
+
+
+@pytest.mark.parametrize("loss", [5.9, 6.1])
+def test_a_loss_of_three_times_the_first_is_divergence(loss):
+    trainer = Trainer(make_model(), config(), verbose=False)
+    trainer.first_loss = 2.0
+    ends = pytest.raises(TrainingDiverged) if loss > 6 else contextlib.nullcontext()
+    with ends:
+        trainer._refuse_divergence("step 1", loss, 1.0)
