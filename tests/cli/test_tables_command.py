@@ -31,8 +31,8 @@ def make_small(monkeypatch):
 
     def new_plan(*given):
         return dataclasses.replace(
-            make(*given), gallery=4, samples=5, threshold=1, batch_size=40, meteor=False,
-            learning_rates=(5e-3,), dropouts=(0.1,), scale=0.06,
+            make(*given), gallery=4, samples=5, threshold=1, batch_size=40,
+            learning_rates=(5e-3,), dropouts=(0.1,), scale=0.06, meteor=False,
         )  # fmt: skip
 
     monkeypatch.setattr(data, "load_dataset", load)
