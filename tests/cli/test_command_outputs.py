@@ -20,9 +20,10 @@ NAMES_OR_FILES = {"checkpoint", "cnn", "dataset", "rerank"}
 WRITTEN = {"json", "matrix", "out", "output", "report"}
 # Neither read nor written.
 OTHERS = {
-    "action", "arch", "backend", "beam", "cpu", "epochs", "help", "jobs", "memory",
-    "model", "name", "nbest", "repeats", "resume", "sample", "samples", "scaling",
-    "scheduler", "seed", "shortlist", "split", "temperature", "text", "threads", "top",
+    "action", "arch", "backend", "beam", "budget", "cpu", "epochs", "full", "help",
+    "jobs", "memory", "model", "name", "nbest", "repeats", "resume", "rows", "sample",
+    "samples", "scaling", "scheduler", "seed", "seeds", "shortlist", "split",
+    "temperature", "text", "threads", "top",
 }  # fmt: skip
 MODEL = "--features f.npz --checkpoint model.npz"
 RANK = f"rank scenes {MODEL} --samples 3"

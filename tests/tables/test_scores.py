@@ -102,6 +102,7 @@ def test_the_gallery_is_a_part_of_dev_in_its_order(material):
     assert names == gallery(material.dataset, material.features, material.plan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mrnn", "dmsm"])
 def test_ranks_agree_with_pair_by_pair_scores(material, name):
     """Sentence to image by each model's own scores, equal ones against the query."""
@@ -128,6 +129,7 @@ def test_ranks_agree_with_pair_by_pair_scores(material, name):
     )
 
 
+@pytest.mark.slow
 def test_decodings_of_one_model(material, model):
     dataset, features = material.dataset, material.features
     names = readable(dataset, features, "dev")
@@ -158,6 +160,7 @@ def test_decodings_of_one_model(material, model):
     assert len({rating["perplexity"] for rating in ratings.values()}) == 1
 
 
+@pytest.mark.slow
 def test_a_rows_numbers_are_those_of_its_rating(material, model):
     dataset, features = material.dataset, material.features
     names = readable(dataset, features, "dev")
