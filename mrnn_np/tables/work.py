@@ -91,7 +91,11 @@ def do_rows(
         if known and is_done(known, row, seeds, wanted):
             continue
         say(f"row {count} of {len(rows)}: {row.name}")
-        entry, captions = make_row(material, row, results, seeds, wanted)
+        asked = seeds
+        if known:  # what was asked for earlier stays
+            asked = max(seeds, len(known["seeds"]))
+            wanted = sorted({*wanted, *map(int, known["retrieval"])})
+        entry, captions = make_row(material, row, results, asked, wanted)
         results.save_row(entry, captions)
         after_each()
 
@@ -142,7 +146,11 @@ def make_row(
         "retrieval": {},
     }
     if not row.model:
-        return score_baseline(material, row, entry, wanted)
+        try:
+            return score_baseline(material, row, entry, wanted)
+        except InputError as error:  # one sentence an image: nobody to compare with
+            say(f"{row.name}: left out: {error}")
+            return {**entry, "reason": str(error)}, {}
     try:
         runs = train_seeds(material, row, results, seeds, entry)
     except TrainingDiverged as error:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 
 import pytest
 from small_race import small_material
@@ -107,6 +108,32 @@ def test_more_seeds_and_the_full_list_are_added(done, material, monkeypatch):
         assert value["low"] == before["scores"][name]["low"]
     assert set(after["retrieval"]) == {"4", "8"}
     assert run(material, done, "mrnn", seeds=1) == []
+
+
+def test_what_was_asked_for_earlier_stays_when_more_is(done, material, tmp_path):
+    """Seeds without --full keep the whole list, and --full keeps the seeds."""
+    results = ResultsFolder(shutil.copytree(done.path, tmp_path / "copy"))
+    run(material, results, "random,dmsm", seeds=2, full=True)
+    run(material, results, "random,dmsm", seeds=3)
+    after = entry(results, material, "dmsm")
+    assert after["seeds"] == [0, 1, 2]
+    assert set(after["retrieval"]) == {"4", "8"}
+    results = ResultsFolder(shutil.copytree(done.path, tmp_path / "other"))
+    run(material, results, "dmsm", seeds=2)
+    run(material, results, "dmsm", full=True)
+    after = entry(results, material, "dmsm")
+    assert after["seeds"] == [0, 1]
+    assert len(after["retrieval"]["8"]["image to sentence"]["R@1"]["seeds"]) == 2
+
+
+def test_where_people_cannot_be_rated_the_others_go_on(material, tmp_path):
+    """One caption an image leaves nobody to compare with."""
+    captions = {name: found[:1] for name, found in material.dataset.captions.items()}
+    dataset = dataclasses.replace(material.dataset, captions=captions)
+    results = ResultsFolder(tmp_path)
+    run(dataclasses.replace(material, dataset=dataset), results, "random,human,dmsm")
+    assert entry(results, material, "human")["reason"]
+    assert entry(results, material, "dmsm")["reason"] is None
 
 
 def test_a_row_that_diverges_is_marked_and_the_others_go_on(
