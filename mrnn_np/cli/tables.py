@@ -105,6 +105,8 @@ def run(args: argparse.Namespace) -> int:
     check_places(*results.outputs(), inputs=files_read(args))
     with only_run(results.plan_file):
         found = results.load_plan()
+        if found is not None and not args.features:
+            check_own_features(results)
         features, regions = features_of(args, dataset, results)
         plan = agreed_plan(args, found, dataset, features, regions, results)
         material = Material(dataset, features, regions, plan)
@@ -134,6 +136,23 @@ class Now:
             self.write()
             end = time.monotonic()
             self.next = end + 9 * (end - start)
+
+
+def check_own_features(results: "ResultsFolder") -> None:
+    """Refuse to compute features for a folder that was begun with files of others.
+
+    Raises
+    ------
+    InputError : the folder has none of its own, which are computed before the plan.
+    """
+    from mrnn_np.runtime.errors import InputError
+
+    file = results.path / "features.npz"
+    if not file.exists():
+        raise InputError(
+            f"{file}: not there, though the folder was begun: give its --features "
+            "again, or choose another folder with --out"
+        )
 
 
 def features_of(

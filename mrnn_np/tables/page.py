@@ -30,8 +30,8 @@ LEGEND = (
     "bootstrap over images, on the scale of the column, with a tick for each seed "
     "where there are several. Numbers in italics are published: printed in a paper, "
     "measured by others with other features and more training. They are no goal, and "
-    "none of them was computed here. A dash is what a model cannot do, or what needs a "
-    "program that is not installed."
+    "none of them was computed here. A dash is what a model cannot do, or what was not "
+    "computed: METEOR needs Java, and small budgets leave it out."
 )
 
 

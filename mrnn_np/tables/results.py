@@ -136,6 +136,11 @@ class ResultsFolder:
             return {}
         return {str(image): text for image, text in read_results(file).items()}
 
+    def lacks_captions(self, entry: Mapping[str, Any]) -> bool:
+        """Whether the file of a row's captions is gone; people's row has none."""
+        speaks = bool(entry["scores"]) and entry["row"] != "human"
+        return speaks and not self.captions_file(entry["row"]).exists()
+
 
 def check_row(entry: dict[str, Any], file: Path) -> None:
     """Refuse a row that the tables could not show.
@@ -149,6 +154,7 @@ def check_row(entry: dict[str, Any], file: Path) -> None:
             _check_finite(take(entry, key, kind, file), f"{file}: {key}")
         elif entry.get(key) is not None:
             take(entry, key, kind, file)
+    take(entry, "seeds", list, file)
     for key, kind in (("seeds", int), ("nats", float), ("tokens", int)):
         for value in _check_list(entry.get(key, []), kind, f"{file}: {key}"):
             _check_finite(value, f"{file}: {key}")

@@ -196,7 +196,7 @@ def train_row(
     plan = material.plan
     config = training_config(plan, plan.epochs, trial["learning_rate"], seed)
     goal, note = folder / f"seed-{seed}.npz", folder / f"seed-{seed}.json"
-    if not note.exists():
+    if not (note.exists() and goal.exists()):
         say(f"{row.name}: training, seed {seed}, {plan.epochs} epochs")
         with training_folder(folder / f"seed-{seed}") as run:
             model, best = _train(row, material, config, trial["dropout"], run)
@@ -229,7 +229,7 @@ def training_folder(path: Path) -> Iterator[RunFolder]:
 
     What is kept of a training is written meanwhile.
     """
-    run = RunFolder(path)
+    run = RunFolder(path, go_on="give the same command again")
     yield run
     for file in (run.last, run.best, run.log):
         file.unlink(missing_ok=True)

@@ -149,7 +149,8 @@ def notes_text(letters: Mapping[str, str], labels: set[str]) -> str:
         "features and more training: they are no goal, and none of them was computed "
         "here. Below a score stands its 95 % interval by bootstrap over images; 2x "
         "and a range: the smallest and the largest of two seeds. A dash: a model "
-        "cannot do this, or what is needed for the number is not installed."
+        "cannot do this, or it was not computed: METEOR needs Java, and small budgets "
+        "leave it out."
     )
     used = [label for label in LABELS if label and label in labels]
     lines += wrapped("; ".join(f"{label}: {LABELS[label]}" for label in used))

@@ -88,7 +88,8 @@ def do_rows(
     for count, row in enumerate(rows, start=1):
         known = results.load_row(row.name, material.plan)
         wanted = galleries(material.plan, full) if row.ranks else []
-        if known and is_done(known, row, seeds, wanted):
+        lost = known is not None and results.lacks_captions(known)
+        if known and is_done(known, row, seeds, wanted) and not lost:
             continue
         say(f"row {count} of {len(rows)}: {row.name}")
         asked = seeds

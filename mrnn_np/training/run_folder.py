@@ -41,10 +41,12 @@ class RunFolder:
     Parameters
     ----------
     path : the folder.
+    go_on : what to do to go on with a stopped run, as its command has it.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, go_on: str = "go on with --resume") -> None:
         self.path = Path(path)
+        self.go_on = go_on
         self.last = self.path / "last.npz"
         self.best = self.path / "best.npz"
         self.log = self.path / "log.jsonl"

@@ -248,7 +248,7 @@ class Trainer:
     def _stop(self) -> NoReturn:
         self._save()
         if self.folder is not None:
-            say(f"{self.folder.last} keeps this state: go on with --resume")
+            say(f"{self.folder.last} keeps this state: {self.folder.go_on}")
         raise KeyboardInterrupt
 
     def _save(self) -> None:

@@ -142,3 +142,12 @@ def test_pages_and_texts_of_others_are_not_replaced(tmp_path, capsys):
     (tmp_path / "tables.txt").write_text("mine")
     assert tables(tmp_path) == 1
     assert "tables.txt" in one_line(capsys)
+
+
+def test_features_that_are_forgotten_are_not_computed_first(done, capsys):
+    """A folder begun with --features has none of its own."""
+    (done / "features.npz").unlink()
+    assert tables(done) == 1
+    said = one_line(capsys)
+    assert "features.npz: not there" in said and "give its --features again" in said
+    assert not (done / "features.npz").exists()

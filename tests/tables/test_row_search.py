@@ -98,7 +98,7 @@ def test_a_stopped_search_goes_on_with_the_trial_it_was_in(
 
 
 def test_a_training_is_kept_and_loaded_and_stops_in_the_middle(
-    material, tmp_path, monkeypatch
+    material, tmp_path, monkeypatch, capsys
 ):
     trial = {"learning_rate": 4e-3, "dropout": 0.1, "dev_loss": 1.0}
     whole = train_row(MRNN, material, tmp_path / "whole", 0, trial)
@@ -124,6 +124,9 @@ def test_a_training_is_kept_and_loaded_and_stops_in_the_middle(
     with pytest.raises(KeyboardInterrupt):
         train_row(MRNN, material, tmp_path / "stopped", 0, trial)
     assert (tmp_path / "stopped" / "seed-0" / "last.npz").exists()
+    said = capsys.readouterr().err
+    assert "keeps this state: give the same command again" in said
+    assert "--resume" not in said  # which `mrnn-np tables` does not have
     before = len(steps)
     resumed = train_row(MRNN, material, tmp_path / "stopped", 0, trial)
     assert len(steps) - before == 2  # of six
@@ -187,3 +190,16 @@ def test_the_note_of_a_training_belongs_to_its_plan(material, tmp_path):
     note.write_text(json.dumps({**json.loads(note.read_text()), "plan": "other"}))
     with pytest.raises(InputError, match="another plan"):
         train_row(MRNN, material, tmp_path, 0, trial)
+
+
+def test_a_model_whose_file_is_gone_is_trained_anew(material, tmp_path):
+    trial = {"learning_rate": 4e-3, "dropout": 0.1, "dev_loss": 1.0}
+    before = train_row(MRNN, material, tmp_path, 0, trial)
+    (tmp_path / "seed-0.npz").unlink()
+    again = train_row(MRNN, material, tmp_path, 0, trial)
+    assert same_params(before.model, again.model)
+
+
+def test_no_training_ends_before_its_epochs_are_over(material):
+    config = training_config(material.plan, 8, 1e-3, seed=3)
+    assert (config.epochs, config.patience, config.seed) == (8, 8, 3)

@@ -5,6 +5,7 @@ import pytest
 from small_race import small_material
 
 from mrnn_np.metrics import bootstrap
+from mrnn_np.tables import scores
 from mrnn_np.tables.plan import readable
 from mrnn_np.tables.rows import ROWS
 from mrnn_np.tables.scores import (
@@ -180,3 +181,20 @@ def test_a_rows_numbers_are_those_of_its_rating(material, model):
     assert np.exp(nats.sum() / tokens.sum()) == pytest.approx(
         numbers["perplexity"]["value"]
     )
+
+
+def test_likelihoods_are_averaged_over_training_images(material, model, monkeypatch):
+    given = []
+    retrieve = scores.retrieve
+
+    def seen(model, dataset, names, rows, sampled, rng):
+        given.append(sampled)
+        return retrieve(model, dataset, names, rows, sampled, rng)
+
+    monkeypatch.setattr(scores, "retrieve", seen)
+    dataset, features = material.dataset, material.features
+    names = dataset.split("dev")[:2]
+    ranks_of_model(model, dataset, names, features, material.plan)
+    training = {row.tobytes() for row in features.rows(dataset.split("train"))}
+    assert len(given[0]) == material.plan.samples
+    assert all(row.tobytes() in training for row in given[0])

@@ -234,3 +234,37 @@ def test_a_plan_of_another_version_is_refused(material, tmp_path):
 def test_every_row_without_a_model_is_a_baseline(material):
     baselines = [row.name for row in ROWS if not row.model]
     assert baselines == ["random", "human", "nearest-neighbour"]
+
+
+def test_lost_captions_come_back(done, material, tmp_path):
+    results = ResultsFolder(shutil.copytree(done.path, tmp_path / "copy"))
+    for name in ("mrnn", "nearest-neighbour"):
+        results.captions_file(name).unlink()
+    run(material, results)
+    for name in ("mrnn", "nearest-neighbour"):
+        assert results.captions(name) == done.captions(name)
+
+
+def test_a_row_without_its_seeds_is_refused(done, material, tmp_path):
+    results = ResultsFolder(tmp_path)
+    content = json.loads(done.row_file("dmsm").read_text())
+    del content["seeds"]
+    os.makedirs(results.row_file("dmsm").parent)
+    results.row_file("dmsm").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"dmsm\.json: has no 'seeds'"):
+        results.load_row("dmsm", material.plan)
+
+
+def test_the_time_of_a_training_is_the_mean_over_seeds(
+    done, material, tmp_path, monkeypatch
+):
+    train = module.train_row
+
+    def timed(row, material, folder, seed, trial):
+        trained = train(row, material, folder, seed, trial)
+        return dataclasses.replace(trained, seconds=[2.0, 4.0][seed])
+
+    monkeypatch.setattr(module, "train_row", timed)
+    results = ResultsFolder(shutil.copytree(done.path, tmp_path / "copy"))
+    run(material, results, "dmsm", seeds=2)
+    assert entry(results, material, "dmsm")["training_seconds"] == 3.0
