@@ -127,14 +127,15 @@ def judge_pair(
 
 
 def together(verdicts: Sequence[str]) -> str:
-    """Return the verdict of a claim whose comparisons have these."""
-    measured = [verdict for verdict in verdicts if verdict != ABSENT]
-    if not measured:
+    """Return the verdict of a claim whose comparisons have these.
+
+    It holds where all of them do: one that was not made leaves it undecided.
+    """
+    if set(verdicts) <= {ABSENT}:
         return ABSENT
-    for verdict in (FAILS, OPEN):
-        if verdict in measured:
-            return verdict
-    return HOLDS
+    if FAILS in verdicts:
+        return FAILS
+    return OPEN if {OPEN, ABSENT} & set(verdicts) else HOLDS
 
 
 def verdict_of(low: float, high: float, test: str, margin: float) -> str:

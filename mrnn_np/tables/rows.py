@@ -77,7 +77,7 @@ ROWS = (
     Row("mrnn-lstm", "mrnn", {"cell": "lstm"}),
     Row("lrcn-unfactored", "lrcn", {**LRCN_SIZES, "factored": False}),
     Row("lrcn-4", "lrcn", {**LRCN_SIZES, "recurrent_layers": 4}),
-    Row("mrnn-shared", "mrnn", {"tied": True}, ranks=True, meteor=True),
+    Row("mrnn-shared", "mrnn", {"tied": True}, meteor=True),
     Row("mrnn-shared-bleu", decoding="bleu", **OF_SHARED),
     Row("mrnn-shared-cider", decoding="cider", **OF_SHARED),
     Row("mrnn-shared-bleu-oracle", decoding="bleu oracle", **OF_SHARED),

@@ -147,11 +147,7 @@ def make_row(
         "retrieval": {},
     }
     if not row.model:
-        try:
-            return score_baseline(material, row, entry, wanted)
-        except InputError as error:  # one sentence an image: nobody to compare with
-            say(f"{row.name}: left out: {error}")
-            return {**entry, "reason": str(error)}, {}
+        return score_baseline(material, row, entry, wanted)
     try:
         runs = train_seeds(material, row, results, seeds, entry)
     except TrainingDiverged as error:
@@ -236,7 +232,11 @@ def score_baseline(
     captions: dict[str, str] = {}
     if row.name == "human":
         with_meteor = row.meteor and material.plan.meteor and has_meteor(dataset)
-        rating = human_rating(dataset, names, with_meteor)
+        try:
+            rating = human_rating(dataset, names, with_meteor)
+        except InputError as error:  # one sentence an image: nobody to compare with
+            say(f"{row.name}: left out: {error}")
+            return {**entry, "reason": str(error)}, {}
         entry["scores"] = numbers_of([rating])
     elif row.name == "nearest-neighbour":
         captions = neighbour_captions(dataset, features, names)

@@ -11,6 +11,7 @@ from mrnn_np.cli import main
 from mrnn_np.data import load_dataset
 from mrnn_np.runtime.progress import json_text
 from mrnn_np.tables import plan as plan_module
+from mrnn_np.tables.conclusions import CLAIMS
 
 ROWS = "random,human,mrnn,mrnn-greedy,rnn-base,dmsm"
 
@@ -63,11 +64,14 @@ def test_a_whole_run_and_what_it_leaves(done, capsys):
     assert tables(done) == 0  # nothing to do but to show it
     text = capsys.readouterr().out
     assert "Table 1. Retrieval among 4 images and 20 sentences" in text
-    assert "RNN-Base" in text and "HOLDS" in text
+    assert "RNN-Base" in text
     assert str(done / "tables.html") in text.splitlines()[-1]
     assert (done / "tables.txt").read_text() in text
     everything = json.loads((done / "tables.json").read_text())
     assert [row["row"] for row in everything["rows"]] == ROWS.split(",")
+    assert len(everything["claims"]) == len(CLAIMS)
+    for claim in everything["claims"]:
+        assert f"{claim['verdict'].upper()}: {claim['sentence'][:40]}" in text
     assert everything["plan"]["epochs"] == 1  # the least, whatever the budget
     assert everything["plan"]["command"] == (
         f"mrnn-np tables scenes --budget 1e-06 --rows {ROWS}"

@@ -68,7 +68,7 @@ def test_verdicts_by_hand(low, high, test, margin, verdict):
     ("verdicts", "verdict"),
     [
         (["holds", "holds"], "holds"),
-        (["holds", "not measured"], "holds"),
+        (["holds", "not measured"], "undecided"),
         (["holds", "undecided"], "undecided"),
         (["undecided", "does not hold", "holds"], "does not hold"),
         (["not measured"], "not measured"),
@@ -120,11 +120,14 @@ def test_the_same_verdicts_the_other_way_round():
 def test_equal_rows_are_undecided_and_within_a_margin():
     data = dataset()
     captions = few_captions(data)
-    captions["nic"] = captions["mrnn-lstm"] = captions["mrnn"]
-    rows = [captioner(name, 0.2, 17.0) for name in ("mrnn", "nic", "mrnn-lstm")]
+    names = ("mrnn", "nic", "mrnn-lstm", "mrnn-gru")
+    captions |= dict.fromkeys(names, captions["mrnn"])
+    rows = [captioner(name, 0.2, 17.0) for name in names]
     claims = judged(rows, captions, data)
     assert claims["captions-over-peers"]["verdict"] == "undecided"
     assert claims["no-gates-needed"]["verdict"] == "holds"
+    without_gru = judged(rows[:-1], captions, data)
+    assert without_gru["no-gates-needed"]["verdict"] == "undecided"
 
 
 def test_one_seed_far_off_makes_a_clear_difference_undecided():

@@ -54,16 +54,17 @@ def test_measures_by_hand():
     }  # fmt: skip
 
 
-def test_a_sample_is_measured_as_its_queries_written_out():
+@pytest.mark.parametrize("images", [4, 5])  # 12 or 15 queries
+def test_a_sample_is_measured_as_its_queries_written_out(images):
     """Weights against the very queries repeated, medians of odd and even numbers."""
     rng = np.random.default_rng(1)
-    ranks = rng.integers(1, 14, 15)
-    image_of = np.repeat(np.arange(5), 3)
-    drawn = bootstrap.draw(5, rng, 40)
+    ranks = rng.integers(1, 14, 3 * images)
+    image_of = np.repeat(np.arange(images), 3)
+    drawn = bootstrap.draw(images, rng, 40)
     found = resampled(ranks, image_of, drawn)
     for row, times in zip(found, drawn.astype(int), strict=True):
         written_out = np.concatenate(
-            [np.tile(ranks[image_of == image], times[image]) for image in range(5)]
+            [np.tile(ranks[image_of == image], times[image]) for image in range(images)]
         )
         assert row == pytest.approx(list(measures(written_out).values()))
 

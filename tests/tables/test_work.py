@@ -268,3 +268,35 @@ def test_the_time_of_a_training_is_the_mean_over_seeds(
     results = ResultsFolder(shutil.copytree(done.path, tmp_path / "copy"))
     run(material, results, "dmsm", seeds=2)
     assert entry(results, material, "dmsm")["training_seconds"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("retrieval", "4", "image to sentence", "ranks"), [1], "1 ranks of 4 queries"),
+        (("retrieval", "4", "owner"), [0] * 19 + [4], "owner"),
+        (("retrieval", "4", "sentences"), "20", "sentences"),
+        (("retrieval", "-4"), {}, "not a number of images"),
+        (("retrieval", "4", "sentence to image", "R@5", "low"), None, r"R@5"),
+        (("scores", "BLEU-4", "value"), 1e400, "BLEU-4: inf is not finite"),
+        (("scores", "BLEU-4", "seeds"), ["0"], "BLEU-4"),
+        (("training_seconds",), 1e400, "training_seconds: inf is not finite"),
+        (("parameters",), "many", "parameters"),
+        (("search",), [{"learning_rate": 0.1}], "search"),
+        (("nats",), [1.0], "nats and tokens are of different images"),
+        (("row",), "nic", "is of another row"),
+    ],
+)
+def test_a_row_that_could_not_be_shown_is_refused_by_its_field(
+    done, material, tmp_path, place, value, message
+):
+    results = ResultsFolder(tmp_path)
+    entry = json.loads(done.row_file("mrnn").read_text())
+    inner = entry
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    os.makedirs(results.row_file("mrnn").parent)
+    results.row_file("mrnn").write_text(json.dumps(entry))
+    with pytest.raises(InputError, match=f"mrnn.json: .*{message}"):
+        results.load_row("mrnn", material.plan)
